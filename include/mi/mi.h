@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef LIBMI_MI_H
+#define LIBMI_MI_H
+
+/** @file
+ * All of libmi. Include it as <mi/mi.h>, or single headers as <mi/iic.h>.
+ *
+ *     tier 1, on your buffers:  iic.h  assign.h  score.h
+ *     tier 2, networks:         dataset.h -> pairs.h -> encoder.h -> optimizer.h
+ *                               cluster.h joins them; image.h for pictures
+ *     below both:               base.h  status.h  context.h  version.h
+ */
+
+#include "version.h"
+#include "status.h"
+#include "context.h"
+#include "iic.h"
+#include "assign.h"
+#include "score.h"
+#include "dataset.h"
+#include "pairs.h"
+#include "encoder.h"
+#include "optimizer.h"
+#include "cluster.h"
+#include "image.h"
+
+#endif

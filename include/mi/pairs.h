@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef LIBMI_PAIRS_H
+#define LIBMI_PAIRS_H
+
+/** @file
+ * Batches of image pairs: an image as it is, and randomly transformed twins of it.
+ *
+ * The plain view is the centre crop. Each twin is, by the toss of a coin, either
+ * the image rotated within an angle and cropped at the centre, or a smaller crop at a random
+ * place, resized; sampling is bilinear, outside of the image is 0.
+ *
+ * What is drawn for the pair at a position is a pure function of seed and
+ * position: threads and interruptions don't change it. Every epoch shuffles the
+ * set anew; what doesn't fill a batch at the end of an epoch is left out.
+ */
+
+#include "dataset.h"
+
+LIBMI_BEGIN_DECLS
+
+/** Opaque. */
+typedef struct mi_pairs mi_pairs;
+
+/** Zero it, set struct_size; see base.h. */
+typedef struct mi_pairs_options {
+    uint64_t struct_size;  /**< sizeof(mi_pairs_options) */
+    uint64_t seed;         /**< 0: the context's */
+    int64_t batch;         /**< images a batch, up to the set's count; 0: 128 */
+    int32_t repeats;       /**< twins of each image, 1 to 64; 0: 1 */
+    int32_t size;          /**< side of both views in pixels; 0: height - height / 7 (24 of 28) */
+    double rotation;       /**< largest angle in degrees, up to 180; 0: 20; negative: none */
+    double rotation_share; /**< share of twins that are rotated; 0: 0.5; negative: none */
+    int32_t crops[8];      /**< sides of the smaller crops, all equally likely, up to
+                                the first 0; none: 16, 18, 20 scaled by size / 24 */
+    double centre_share;   /**< share of crops taken at the centre; 0: 0.5; negative: none */
+    int32_t workers;       /**< threads that prepare batches ahead; 0: 1; -1: none, the
+                                caller's thread does it */
+    int32_t ahead;         /**< batches prepared ahead, up to 64; 0: 4 */
+} mi_pairs_options;
+
+/**
+ * Makes a generator of pairs.
+ *
+ * @param context   NULL for a private default one; retained
+ * @param dataset   square images; retained
+ * @param options   NULL for the defaults
+ * @param[out] out  receives the handle; destroy it with mi_pairs_destroy()
+ * @return MI_OK; MI_E_ARG; MI_E_SHAPE (a batch above the set's count, a crop
+ *         above the image, ...); MI_E_ABI; MI_E_NOMEM
+ * @since 0.1
+ */
+LIBMI_API LIBMI_NODISCARD mi_status mi_pairs_create(mi_context *context, mi_dataset *dataset,
+                                                    const mi_pairs_options *options,
+                                                    mi_pairs **out);
+
+/**
+ * Stops the workers and takes the generator away.
+ *
+ * @param pairs  may be NULL
+ * @since 0.1
+ */
+LIBMI_API void mi_pairs_destroy(mi_pairs *pairs);
+
+/**
+ * The next batch; waits until it is prepared. It goes on for ever, epoch after epoch.
+ *
+ * @param pairs       the generator
+ * @param[out] x      [batch][size][size][channels]; the plain views
+ * @param[out] xt     [batch * repeats][size][size][channels]; row i * repeats + j is
+ *                    twin j of image i
+ * @param[out] index  [batch]; the images' numbers in the set; may be NULL
+ * @return MI_OK; MI_E_ARG; MI_E_NOMEM
+ * @since 0.1
+ */
+LIBMI_API LIBMI_NODISCARD mi_status mi_pairs_next(mi_pairs *pairs, float *x, float *xt,
+                                                  int64_t *index);
+
+/**
+ * Batches that mi_pairs_next() gives in one epoch.
+ *
+ * @param pairs  the generator
+ * @return 1 or more; 0 for NULL
+ * @since 0.1
+ */
+LIBMI_API int64_t mi_pairs_batches(const mi_pairs *pairs);
+
+/**
+ * Where the generator stands: batches given since the first epoch's beginning.
+ *
+ * @param pairs  the generator
+ * @return 0 or more
+ * @since 0.1
+ */
+LIBMI_API int64_t mi_pairs_position(const mi_pairs *pairs);
+
+/**
+ * Goes to a position, so that a run resumes with the very pairs it would have seen.
+ *
+ * @param pairs     the generator
+ * @param position  0 or more
+ * @return MI_OK; MI_E_ARG
+ * @since 0.1
+ */
+LIBMI_API LIBMI_NODISCARD mi_status mi_pairs_seek(mi_pairs *pairs, int64_t position);
+
+/**
+ * The sizes of what mi_pairs_next() fills in.
+ *
+ * @param pairs          the generator
+ * @param[out] batch     images; may be NULL
+ * @param[out] repeats   twins of each; may be NULL
+ * @param[out] size      side of the views; may be NULL
+ * @param[out] channels  of the images; may be NULL
+ * @return MI_OK; MI_E_ARG
+ * @since 0.1
+ */
+LIBMI_API LIBMI_NODISCARD mi_status mi_pairs_sizes(const mi_pairs *pairs, int64_t *batch,
+                                                   int32_t *repeats, int32_t *size,
+                                                   int32_t *channels);
+
+/**
+ * The plain view alone, for evaluation: the centre crop.
+ *
+ * @param dataset  square images
+ * @param size     side of the view, 1 to the image's
+ * @param count    how many
+ * @param index    [count]; NULL: the first @p count
+ * @param[out] x   [count][size][size][channels]
+ * @return MI_OK; MI_E_ARG; MI_E_SHAPE
+ * @since 0.1
+ */
+LIBMI_API LIBMI_NODISCARD mi_status mi_pairs_plain(const mi_dataset *dataset, int32_t size,
+                                                   int64_t count, const int64_t *index, float *x);
+
+LIBMI_END_DECLS
+
+#endif

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A pool of threads that take the next index until none is left. The threads start with the first
+ * job, so that a context that never computes costs nothing, and jobs of several callers queue up. */
+#define _GNU_SOURCE
+#include "base.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <unistd.h>
+
+#define STACK_BYTES ((size_t)1 << 20)
+
+typedef struct job {
+    void (*body)(void *arg, int64_t i);
+    void *arg;
+    int64_t n;
+    atomic_llong next;
+} job;
+
+struct mi__pool {
+    pthread_mutex_t run; /* held by the caller whose job it is */
+    pthread_mutex_t lock;
+    pthread_cond_t wake, done;
+    job *job;           /* NULL: nothing to do */
+    uint64_t serial;    /* counts jobs, so that a thread joins each at most once */
+    int32_t working;    /* threads inside the current job */
+    int32_t started;    /* threads that run; -1 before the first job */
+    int32_t size;       /* threads wanted, the caller's not counted */
+    bool quit;
+    pthread_t thread[];
+};
+
+static void take_indices(job *j) {
+    for (;;) {
+        int64_t i = atomic_fetch_add(&j->next, 1);
+        if (i >= j->n)
+            return;
+        j->body(j->arg, i);
+    }
+}
+
+static void *thread_main(void *arg) {
+    mi__pool *pool = arg;
+    uint64_t seen = 0;
+    pthread_mutex_lock(&pool->lock);
+    for (;;) {
+        while (!pool->quit && (pool->job == NULL || pool->serial == seen))
+            pthread_cond_wait(&pool->wake, &pool->lock);
+        if (pool->quit)
+            break;
+        seen = pool->serial;
+        job *j = pool->job;
+        pool->working++;
+        pthread_mutex_unlock(&pool->lock);
+        take_indices(j);
+        pthread_mutex_lock(&pool->lock);
+        if (--pool->working == 0)
+            pthread_cond_signal(&pool->done);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return NULL;
+}
+
+/* Fewer threads than wanted is no failure: the caller works too. */
+static void start_threads(mi__pool *pool) {
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    pool->started = 0;
+    while (pool->started < pool->size &&
+           pthread_create(&pool->thread[pool->started], &attributes, thread_main, pool) == 0)
+        pool->started++;
+    pthread_attr_destroy(&attributes);
+}
+
+static size_t pool_bytes(int32_t threads) {
+    return sizeof(mi__pool) + (size_t)(threads - 1) * sizeof(pthread_t);
+}
+
+mi__pool *mi__pool_create(mi_context *context, int32_t threads) {
+    mi__pool *pool = mi__alloc_zero(context, 1, pool_bytes(threads));
+    if (pool == NULL)
+        return NULL;
+    pool->size = threads - 1;
+    pool->started = -1;
+    pthread_mutex_init(&pool->run, NULL);
+    pthread_mutex_init(&pool->lock, NULL);
+    pthread_cond_init(&pool->wake, NULL);
+    pthread_cond_init(&pool->done, NULL);
+    return pool;
+}
+
+void mi__pool_destroy(mi__pool *pool, mi_context *context) {
+    if (pool == NULL)
+        return;
+    pthread_mutex_lock(&pool->lock);
+    pool->quit = true;
+    pthread_cond_broadcast(&pool->wake);
+    pthread_mutex_unlock(&pool->lock);
+    for (int32_t i = 0; i < pool->started; i++)
+        pthread_join(pool->thread[i], NULL);
+    pthread_cond_destroy(&pool->done);
+    pthread_cond_destroy(&pool->wake);
+    pthread_mutex_destroy(&pool->lock);
+    pthread_mutex_destroy(&pool->run);
+    mi__free(context, pool, 1, pool_bytes(pool->size + 1));
+}
+
+void mi__pool_run(mi__pool *pool, int64_t n, void (*body)(void *arg, int64_t i), void *arg) {
+    job j = {.body = body, .arg = arg, .n = n};
+    atomic_init(&j.next, 0);
+    pthread_mutex_lock(&pool->run);
+    if (pool->started < 0)
+        start_threads(pool);
+
+    pthread_mutex_lock(&pool->lock);
+    pool->job = &j;
+    pool->serial++;
+    pthread_cond_broadcast(&pool->wake);
+    pthread_mutex_unlock(&pool->lock);
+
+    take_indices(&j);
+
+    pthread_mutex_lock(&pool->lock);
+    pool->job = NULL; /* who wakes up late finds nothing, so that `j` may go */
+    while (pool->working > 0)
+        pthread_cond_wait(&pool->done, &pool->lock);
+    pthread_mutex_unlock(&pool->lock);
+    pthread_mutex_unlock(&pool->run);
+}
+
+void mi__parallel_for(mi_context *context, int64_t n, void (*body)(void *arg, int64_t i),
+                      void *arg) {
+    if (n <= 0)
+        return;
+    if (n > 1 && context->options.parallel_for != NULL)
+        context->options.parallel_for(context->options.executor_user, n, body, arg);
+    else if (n > 1 && context->pool != NULL)
+        mi__pool_run(context->pool, n, body, arg);
+    else
+        for (int64_t i = 0; i < n; i++)
+            body(arg, i);
+}
+
+typedef struct ranges {
+    void (*body)(void *arg, int64_t begin, int64_t end);
+    void *arg;
+    int64_t n, pieces;
+} ranges;
+
+/* Floor of n * i / pieces without the product, which may overflow. */
+static int64_t border(const ranges *r, int64_t i) {
+    return r->n / r->pieces * i + r->n % r->pieces * i / r->pieces;
+}
+
+static void run_range(void *arg, int64_t i) {
+    ranges *r = arg;
+    r->body(r->arg, border(r, i), border(r, i + 1));
+}
+
+void mi__parallel_ranges(mi_context *context, int64_t n, int64_t grain,
+                         void (*body)(void *arg, int64_t begin, int64_t end), void *arg) {
+    if (n <= 0)
+        return;
+    int64_t pieces = MI__MIN((int64_t)context->threads, MI__MAX(n / MI__MAX(grain, 1), 1));
+    ranges r = {body, arg, n, pieces};
+    mi__parallel_for(context, pieces, run_range, &r);
+}
+
+int32_t mi__processors(void) {
+#ifdef __linux__
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0)
+        return CPU_COUNT(&set);
+#endif
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n < 1 ? 1 : (int32_t)MI__MIN(n, 1024);
+}

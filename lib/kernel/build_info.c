@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "kernel.h"
+
+#include <mi/version.h>
+
+#include <stdio.h>
+
+#define TEXT_(x) #x
+#define TEXT(x) TEXT_(x)
+#define VERSION TEXT(LIBMI_VERSION_MAJOR) "." TEXT(LIBMI_VERSION_MINOR) "." TEXT(LIBMI_VERSION_PATCH)
+
+#if defined(__clang__)
+#define COMPILER "clang " __clang_version__
+#elif defined(__GNUC__)
+#define COMPILER "gcc " __VERSION__
+#else
+#define COMPILER "unknown compiler"
+#endif
+
+const char *mi_lib_version_string(void) {
+    return VERSION;
+}
+
+int32_t mi_lib_version_number(void) {
+    return LIBMI_VERSION_MAJOR * 10000 + LIBMI_VERSION_MINOR * 100 + LIBMI_VERSION_PATCH;
+}
+
+size_t mi_build_info(char *text, size_t size) {
+    int length = snprintf(text, size, "libmi " VERSION ", " COMPILER ", BLAS: %s, kernels: %s",
+                          mi__blas_info(), mi__kernels_select()->name);
+    return length < 0 ? 0 : (size_t)length;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef LIBMI_LIB_KERNEL_H
+#define LIBMI_LIB_KERNEL_H
+
+/* The arithmetic of networks. A table of kernels works in one precision; buffers are `void *` of
+ * that precision, so that layers above are written once. There is a plain C table for float and one
+ * for double from the same source (the reference), and tuned ones that replace some entries.
+ *
+ * Feature maps are NHWC: [n][h][w][c]. For everything that doesn't look at neighbours a map is a
+ * matrix of `rows` = n * h * w by c. No kernel allocates: where it needs room, *_work() tells the
+ * bytes. Outputs never overlap inputs unless said. Sums over a batch are split in a way that does not depend
+ * on the number of threads, so that results don't either; gemm() alone leaves that to the BLAS. */
+
+#include "../base/base.h"
+
+typedef struct mi__map {
+    int64_t n, h, w, c;
+} mi__map;
+
+typedef struct mi__conv {
+    int64_t n, h, w; /* images and size, the same before and after */
+    int64_t in, out; /* channels */
+} mi__conv;
+
+typedef struct mi__kernels {
+    const char *name; /* "generic", "avx2", "avx512", "float64" */
+    size_t real;      /* bytes of an element */
+
+    /* C[m][n] = beta C + op(A) op(B), op = transposition where the flag is set; row-major. With beta 0,
+     * C is not read. Through cblas. */
+    void (*gemm)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda,
+                 const void *b, int64_t ldb, double beta, void *c, int64_t ldc);
+
+    /* y = x + bias in every row, in place; and dbias = column sums of dy. */
+    void (*bias)(mi_context *ctx, int64_t rows, int64_t c, const void *bias, void *y);
+    void (*bias_backward)(mi_context *ctx, int64_t rows, int64_t c, const void *dy, void *dbias,
+                          void *work);
+
+    /* 3x3 convolution (cross-correlation), zero padding: weight [3][3][in][out].
+     * Any `work` is 64-aligned with at least conv_work() bytes, private to the call. */
+    size_t (*conv_work)(const mi_context *ctx, const mi__conv *shape);
+    void (*conv)(mi_context *ctx, const mi__conv *shape, const void *x, const void *weight, void *y,
+                 void *work);
+    void (*conv_backward_data)(mi_context *ctx, const mi__conv *shape, const void *dy,
+                               const void *weight, void *dx, void *work);
+    void (*conv_backward_weight)(mi_context *ctx, const mi__conv *shape, const void *x,
+                                 const void *dy, void *dweight, void *work);
+
+    /* Batch normalisation followed by y = v > 0 ? v : slope v (slope 1: nothing). norm_train finds
+     * mean and 1 / sqrt(variance + epsilon) of each column (biased variance, float64 sums) and keeps
+     * them for norm_backward; variance comes out too, for the running statistics. norm_eval
+     * takes them as given. work: norm_work() bytes. */
+    size_t (*norm_work)(const mi_context *ctx, int64_t rows, int64_t c);
+    void (*norm_train)(mi_context *ctx, int64_t rows, int64_t c, const void *x, const void *scale,
+                       const void *shift, double epsilon, double slope, void *y, void *mean,
+                       void *variance, void *inverse, void *work);
+    void (*norm_eval)(mi_context *ctx, int64_t rows, int64_t c, const void *x, const void *scale,
+                      const void *shift, const void *mean, const void *inverse, double slope,
+                      void *y);
+    /* dx may be dy itself. */
+    void (*norm_backward)(mi_context *ctx, int64_t rows, int64_t c, const void *x,
+                          const void *scale, const void *shift, const void *mean,
+                          const void *inverse, double slope, const void *dy, void *dx, void *dscale,
+                          void *dshift, void *work);
+
+    /* y = x > 0 ? x : slope x. y may be x; dx may be dy. The backward reads y (slope >= 0). */
+    void (*leaky)(mi_context *ctx, int64_t count, double slope, const void *x, void *y);
+    void (*leaky_backward)(mi_context *ctx, int64_t count, double slope, const void *y,
+                           const void *dy, void *dx);
+
+    /* 2x2 pools, stride 2: [n][h][w][c] -> [n][h/2][w/2][c]. In max_pool_backward the gradient goes to the first of equal
+     * maxima, found again from x; what no window covers gets 0. */
+    void (*max_pool)(mi_context *ctx, const mi__map *in, const void *x, void *y);
+    void (*max_pool_backward)(mi_context *ctx, const mi__map *in, const void *x, const void *dy,
+                              void *dx);
+    void (*mean_pool)(mi_context *ctx, const mi__map *in, const void *x, void *y);
+    void (*mean_pool_backward)(mi_context *ctx, const mi__map *in, const void *dy, void *dx);
+
+    /* Global mean: [n][h][w][c] -> [n][c]. */
+    void (*global_pool)(mi_context *ctx, const mi__map *in, const void *x, void *y);
+    void (*global_pool_backward)(mi_context *ctx, const mi__map *in, const void *dy, void *dx);
+
+    /* Softmax of each row, shifted by its maximum. y may be x; dx may be dy. */
+    void (*softmax)(mi_context *ctx, int64_t rows, int64_t c, const void *x, void *y);
+    void (*softmax_backward)(mi_context *ctx, int64_t rows, int64_t c, const void *y,
+                             const void *dy, void *dx);
+} mi__kernels;
+
+extern const mi__kernels mi__kernels_f64;     /* the reference in double */
+extern const mi__kernels mi__kernels_generic; /* the reference in float */
+
+/* The best float table for this processor, or the one that LIBMI_CPU forces. */
+const mi__kernels *mi__kernels_select(void);
+
+/* Writes "BLAS name and configuration" for mi_build_info(). */
+const char *mi__blas_info(void);
+
+#endif
