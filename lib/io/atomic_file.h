@@ -10,7 +10,7 @@
 
 typedef struct mi__file mi__file;
 
-/* `ctx` must outlive the file; NULL takes the plain heap. */
+/* `ctx` must outlive the file. */
 mi_status mi__file_open(mi_context *ctx, const char *path, mi__file **out);
 
 /* Buffered. After a failure discard the file. */

@@ -50,7 +50,7 @@ mi_status mi__safetensors_write(mi_context *ctx, const char *path, int32_t tenso
 typedef struct mi__safetensors mi__safetensors;
 
 /* Reads and checks the header and the file's size; data is read on demand. `ctx` must outlive the
- * result; NULL takes the plain heap. */
+ * result. */
 mi_status mi__safetensors_open(mi_context *ctx, const char *path, mi__safetensors **out);
 void mi__safetensors_close(mi__safetensors *s); /* NULL is fine */
 
