@@ -11,9 +11,9 @@
 #include <stdbool.h>
 
 #ifdef __GNUC__
-#define MI__PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define MI__PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
-#define MI__PRINTF(format, first)
+#define MI__PRINTF(text, first)
 #endif
 
 /* -- errors ----------------------------------------------------------------------------------- */
