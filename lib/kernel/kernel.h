@@ -31,7 +31,7 @@ typedef struct mi__kernels {
     void (*gemm)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda,
                  const void *b, int64_t ldb, double beta, void *c, int64_t ldc);
 
-    /* y = x + bias in every row, in place; and dbias = column sums of dy. */
+    /* y += bias in every row; and dbias = column sums of dy, with norm_work() bytes. */
     void (*bias)(mi_context *ctx, int64_t rows, int64_t c, const void *bias, void *y);
     void (*bias_backward)(mi_context *ctx, int64_t rows, int64_t c, const void *dy, void *dbias,
                           void *work);
@@ -92,7 +92,10 @@ extern const mi__kernels mi__kernels_generic; /* the reference in float */
 /* The best float table for this processor, or the one that LIBMI_CPU forces. */
 const mi__kernels *mi__kernels_select(void);
 
-/* Writes "BLAS name and configuration" for mi_build_info(). */
+/* The index-th float table that this processor can run, best first; NULL past the last. */
+const mi__kernels *mi__kernels_list(int32_t index);
+
+/* The BLAS and, where it tells, its configuration, for mi_build_info(). */
 const char *mi__blas_info(void);
 
 #endif

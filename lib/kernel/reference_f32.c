@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#define MI__REAL float
+#include "template.h"
+
+#include "activation_tmpl.c"
+#include "conv_tmpl.c"
+#include "norm_tmpl.c"
+#include "pool_tmpl.c"
+
+const mi__kernels mi__kernels_generic = KERNELS("generic", mi__gemm_f32);

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#define MI__REAL double
+#include "template.h"
+
+#include "activation_tmpl.c"
+#include "conv_tmpl.c"
+#include "norm_tmpl.c"
+#include "pool_tmpl.c"
+
+const mi__kernels mi__kernels_f64 = KERNELS("float64", mi__gemm_f64);

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Included by a file that defines MI__REAL, before the *_tmpl.c: each such file holds the kernels in
+ * its own precision and for its own instruction set, all of them static, and one table of them. */
+#include "blas.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef MI__REAL real;
+
+/* The loop's iterations are independent, even if an output is an input. */
+#if defined(__clang__)
+#define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__)
+#define INDEPENDENT _Pragma("GCC ivdep")
+#else
+#define INDEPENDENT
+#endif
+
+/* Elementwise work smaller than this isn't worth waking a thread up. */
+#define GRAIN 16384
+
+/* A table of the kernels in this file. */
+#define KERNELS(title, product)                                                                    \
+    {                                                                                              \
+        .name = title, .real = sizeof(real), .gemm = product, .bias = bias,                        \
+        .bias_backward = bias_backward, .conv_work = conv_work, .conv = conv,                      \
+        .conv_backward_data = conv_backward_data, .conv_backward_weight = conv_backward_weight,    \
+        .norm_work = norm_work, .norm_train = norm_train, .norm_eval = norm_eval,                  \
+        .norm_backward = norm_backward, .leaky = leaky, .leaky_backward = leaky_backward,          \
+        .max_pool = max_pool, .max_pool_backward = max_pool_backward, .mean_pool = mean_pool,      \
+        .mean_pool_backward = mean_pool_backward, .global_pool = global_pool,                      \
+        .global_pool_backward = global_pool_backward, .softmax = softmax,                          \
+        .softmax_backward = softmax_backward,                                                      \
+    }
