@@ -41,6 +41,13 @@ const char *mi__dtype_name(int32_t dtype);
 /* Bytes of an element; 0 if unknown. */
 int64_t mi__dtype_size(int32_t dtype);
 
+/* Bytes of all elements; false if the dtype or the number of dimensions is unknown, a size is
+ * negative, or the product overflows. */
+bool mi__tensor_bytes(const mi__tensor *t, int64_t *bytes);
+
+/* What the headers of other programs are limited to as well. */
+enum { MI__HEADER_MOST = 100000000 };
+
 /* Writes the tensors in the order given, and the pairs key[i], value[i] as "__metadata__". Names
  * and keys are unique UTF-8. The file appears whole or not at all. */
 mi_status mi__safetensors_write(mi_context *ctx, const char *path, int32_t tensors,
