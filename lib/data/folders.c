@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "../io/png.h"
+#include "dataset.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+typedef struct entry {
+    char *text; /* a name or a path */
+    int32_t label;
+} entry;
+
+typedef struct list {
+    mi_context *context;
+    entry *entries;
+    int64_t count, capacity;
+} list;
+
+static void clear_list(list *l) {
+    for (int64_t i = 0; i < l->count; i++)
+        mi__free(l->context, l->entries[i].text, (int64_t)strlen(l->entries[i].text) + 1, 1);
+    mi__free(l->context, l->entries, l->capacity, sizeof *l->entries);
+}
+
+static mi_status add_entry(list *l, const char *text, int32_t label) {
+    if (l->count == l->capacity) {
+        int64_t capacity = MI__MAX(2 * l->capacity, 64);
+        entry *entries = mi__alloc(l->context, capacity, sizeof *entries);
+        if (entries == NULL)
+            return MI_E_NOMEM;
+        if (l->count > 0)
+            memcpy(entries, l->entries, (size_t)l->count * sizeof *entries);
+        mi__free(l->context, l->entries, l->capacity, sizeof *entries);
+        l->entries = entries;
+        l->capacity = capacity;
+    }
+    size_t bytes = strlen(text) + 1;
+    char *copy = mi__alloc(l->context, (int64_t)bytes, 1);
+    if (copy == NULL)
+        return MI_E_NOMEM;
+    memcpy(copy, text, bytes);
+    l->entries[l->count++] = (entry){copy, label};
+    return MI_OK;
+}
+
+static int by_text(const void *a, const void *b) {
+    return strcmp(((const entry *)a)->text, ((const entry *)b)->text);
+}
+
+/* Calls add(l, path, name, label) for what is not hidden, then sorts what was added. */
+static mi_status list_directory(list *l, const char *path, int32_t label,
+                                mi_status (*add)(list *, const char *, const char *, int32_t)) {
+    DIR *directory = opendir(path);
+    if (directory == NULL)
+        return mi__fail(MI_E_IO, "cannot open %s: %s", path, strerror(errno));
+    int64_t begin = l->count;
+    mi_status status = MI_OK;
+    while (status == MI_OK) {
+        errno = 0;
+        const struct dirent *found = readdir(directory);
+        if (found == NULL) {
+            if (errno != 0)
+                status = mi__fail(MI_E_IO, "cannot read %s: %s", path, strerror(errno));
+            break;
+        }
+        char whole[MI__PATH];
+        if (found->d_name[0] != '.' &&
+            (status = mi__path_join(whole, path, found->d_name, "")) == MI_OK)
+            status = add(l, whole, found->d_name, label);
+    }
+    closedir(directory);
+    if (l->count > begin)
+        qsort(l->entries + begin, (size_t)(l->count - begin), sizeof *l->entries, by_text);
+    return status;
+}
+
+static mi_status add_folder(list *l, const char *path, const char *name, int32_t label) {
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode) ? add_entry(l, name, label) : MI_OK;
+}
+
+static mi_status add_png(list *l, const char *path, const char *name, int32_t label) {
+    size_t length = strlen(name);
+    return length > 4 && strcmp(name + length - 4, ".png") == 0 ? add_entry(l, path, label) : MI_OK;
+}
+
+/* The files of all folders in `path`, each with the number that `classes` gives its folder. */
+static mi_status list_files(const char *path, const list *classes, list *folders, list *files) {
+    MI__TRY(list_directory(folders, path, 0, add_folder));
+    for (int64_t i = 0; i < folders->count; i++) {
+        const entry *class = classes->count == 0 ? NULL
+            : bsearch(&folders->entries[i], classes->entries, (size_t)classes->count,
+                      sizeof(entry), by_text);
+        char whole[MI__PATH];
+        MI__TRY(mi__path_join(whole, path, folders->entries[i].text, ""));
+        if (class == NULL)
+            return mi__fail(MI_E_FORMAT, "%s is a class that the training part doesn't have", whole);
+        MI__TRY(list_directory(files, whole, (int32_t)(class - classes->entries), add_png));
+    }
+    if (files->count == 0)
+        return mi__fail(MI_E_FORMAT, "%s has no folders with .png files (folders: %" PRId64 ")", path,
+                        folders->count);
+    return MI_OK;
+}
+
+static mi_status append_image(mi_dataset *set, const list *files, int64_t number,
+                              mi__bytes *pixels) {
+    const char *path = files->entries[number].text;
+    int32_t height, width, channels;
+    uint8_t *image;
+    int64_t bytes;
+    MI__TRY(mi__png_read(set->context, path, &height, &width, &channels, &image, &bytes));
+    mi_status status = MI_OK;
+    if (height > MI__LARGEST_SIDE || width > MI__LARGEST_SIDE)
+        status = mi__fail(MI_E_SHAPE, "%s has %d x %d pixels, at most %d x %d are read", path, height,
+                          width, MI__LARGEST_SIDE, MI__LARGEST_SIDE);
+    else if (number == 0)
+        status = mi__dataset_set_shape(set, files->count, height, width, channels);
+    else if (height != set->height || width != set->width || channels != set->channels)
+        status = mi__fail(MI_E_SHAPE, "%s is %d x %d x %d, %s is %d x %d x %d", path, height, width,
+                          channels, files->entries[0].text, set->height, set->width,
+                          set->channels);
+    if (status == MI_OK)
+        status = mi__bytes_reserve(set->context, pixels, bytes, set->count * set->values);
+    if (status == MI_OK) {
+        memcpy(pixels->data + pixels->used, image, (size_t)bytes);
+        pixels->used += bytes;
+    }
+    mi__free(set->context, image, bytes, 1);
+    return status;
+}
+
+static mi_status read_files(mi_dataset *set, const list *files) {
+    mi__bytes pixels = {0};
+    mi_status status = MI_OK;
+    for (int64_t i = 0; status == MI_OK && i < files->count; i++)
+        status = append_image(set, files, i, &pixels);
+    if (status == MI_OK) {
+        set->labels = mi__alloc(set->context, files->count, sizeof *set->labels);
+        status = set->labels == NULL ? MI_E_NOMEM : MI_OK;
+    }
+    if (status != MI_OK) {
+        mi__free(set->context, pixels.data, pixels.capacity, 1);
+        return status;
+    }
+    set->bytes = pixels.data;
+    for (int64_t i = 0; i < files->count; i++)
+        set->labels[i] = files->entries[i].label;
+    return MI_OK;
+}
+
+mi_status mi__dataset_open_classes(mi_context *context, const char *path,
+                                   const char *classes_path, mi_dataset **out) {
+    mi_dataset *set;
+    MI__TRY(mi__dataset_new(context, &set));
+    list classes = {.context = set->context}, folders = classes, files = classes;
+    mi_status status = list_directory(&classes, classes_path, 0, add_folder);
+    if (status == MI_OK)
+        status = list_files(path, &classes, &folders, &files);
+    if (status == MI_OK)
+        status = read_files(set, &files);
+    clear_list(&classes);
+    clear_list(&folders);
+    clear_list(&files);
+    return mi__dataset_finish(set, status, out);
+}
+
+mi_status mi_dataset_open_folders(mi_context *context, const char *path, mi_dataset **out) {
+    MI__NEED(path);
+    MI__NEED(out);
+    return mi__dataset_open_classes(context, path, path, out);
+}

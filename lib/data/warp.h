@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef LIBMI_LIB_WARP_H
+#define LIBMI_LIB_WARP_H
+
+/* Bilinear sampling of square images [side][side][channels]. What is sampled lies in a frame of
+ * zeros, 1 pixel before and 2 behind, so that the loops need no bounds. */
+
+#include "dataset.h"
+
+/* Values of a framed image; the frame must be 0 before mi__warp_load() fills in the image. */
+int64_t mi__warp_values(int32_t side, int32_t channels);
+void mi__warp_load(const mi_dataset *set, int64_t image, float *framed);
+
+/* The image without its frame, cropped at the centre. */
+void mi__warp_plain(const mi_dataset *set, int64_t image, int32_t size, float *out);
+
+/* The image turned about its centre, cropped at the centre to [size][size]. */
+void mi__warp_rotate(const float *framed, int32_t side, int32_t channels, double radians,
+                     int32_t size, float *out);
+
+/* Where the pixels of a line of `size` lie on one of `crop`: between from[i] and from[i] + step,
+ * weight[i] of the way. Pixel centres are at halves; beyond the outermost ones, those go on. */
+typedef struct mi__warp_axis {
+    int32_t crop, step;
+    int32_t *from; /* [size] */
+    float *weight; /* [size] */
+} mi__warp_axis;
+
+void mi__warp_axis_fill(mi__warp_axis *axis, int32_t size);
+
+/* The square of axis->crop at (top, left), resized to [size][size].
+ * scratch: [axis->crop][size][channels] */
+void mi__warp_resize(const float *framed, int32_t side, int32_t channels,
+                     const mi__warp_axis *axis, int64_t top, int64_t left, int32_t size,
+                     float *scratch, float *out);
+
+#endif
