@@ -38,7 +38,9 @@ typedef struct mi_cluster_options {
     uint64_t struct_size; /**< sizeof(mi_cluster_options) */
     int32_t classes;      /**< K of the heads that count; wider heads are over-clustering
                                ones; 0: the narrowest head's */
-    int32_t reserved0;    /**< must be 0 */
+    int32_t late_heads;   /**< 1: heads of `classes` outputs wait for the first
+                               mi_cluster_restart(); until then only over-clustering heads
+                               shape the trunk; 0: all heads learn from the beginning */
     double lambda;        /**< see mi_iic_options; 0: 1 */
     double loss_memory;   /**< weight of the past in each head's running loss, below 1;
                                0: 0.98 */
@@ -48,7 +50,7 @@ typedef struct mi_cluster_options {
 typedef struct mi_cluster_report {
     uint64_t struct_size; /**< set to sizeof before the call */
     int64_t step;         /**< steps made, this one counted */
-    double loss;          /**< mean over all heads, this batch, nats */
+    double loss;          /**< mean over the heads that learn, this batch, nats */
     double rate;          /**< learning rate that was used */
     int32_t selected;     /**< the head mi_cluster_select() would choose */
     int32_t reserved0;    /**< 0 */

@@ -90,7 +90,9 @@ LIBMI_API void mi_iic_destroy(mi_iic *iic);
  *
  * The gradient is that of the formula above for arbitrary non-negative z, the
  * division by sum(A) included; after a softmax that term is constant and does no
- * harm. Where a joint probability is 0, so is what it contributes.
+ * harm. Where a joint probability P_cd is 0, it contributes 0 to the loss, and
+ * d(loss)/dA_cd (whose limit is infinite) is taken as 0, so that gradients stay
+ * finite; behind a softmax that entry only ever meets factors of 0.
  *
  * @param iic         the objective
  * @param n           rows of z, at least 1
@@ -100,7 +102,8 @@ LIBMI_API void mi_iic_destroy(mi_iic *iic);
  * @return MI_OK; MI_E_ARG; MI_E_SHAPE (stride below K, overflow); MI_E_NUMERIC
  *         (NaN, infinity or a negative in z or zt, or all of it 0: the message
  *         says where); MI_E_NOMEM. On failure no output is written.
- * @note O(n repeats K^2) time, O(K^2) memory kept in the handle.
+ * @note O(n K (K + repeats)) time a head; O(K^2) memory a head, kept in the handle.
+ *       The result is the same at any number of threads.
  * @since 0.1
  */
 LIBMI_API LIBMI_NODISCARD mi_status mi_iic_eval_f32(mi_iic *iic, int64_t n, int32_t count,
@@ -143,7 +146,7 @@ LIBMI_API LIBMI_NODISCARD mi_status mi_iic_joint_loss(int64_t classes, const dou
  * bottleneck (N. Slonim, N. Tishby, NIPS 1999) on the symmetrised joint matrix.
  * It turns an over-clustering into classes without a label.
  *
- * @param context     for memory; may be NULL
+ * @param context     for memory and threads; may be NULL
  * @param classes     K, at least 2
  * @param joint       [K][K], non-negative, finite, not all 0
  * @param ld          row stride, 0: K
@@ -153,7 +156,8 @@ LIBMI_API LIBMI_NODISCARD mi_status mi_iic_joint_loss(int64_t classes, const dou
  * @param[out] information  receives the mutual information of the merged matrix
  *                    in nats; may be NULL
  * @return MI_OK; MI_E_ARG; MI_E_SHAPE; MI_E_NUMERIC; MI_E_NOMEM
- * @note O(K^3 (K - target)) time at worst, O(K^2) memory. Ties go to the lower indices.
+ * @note O(K^3) time, O(K^2) memory. Ties (losses within 1e-12 nats) go to the
+ *       pair with the lowest first index, then the lowest second one.
  * @since 0.1
  */
 LIBMI_API LIBMI_NODISCARD mi_status mi_iic_merge(mi_context *context, int64_t classes,

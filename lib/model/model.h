@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef LIBMI_LIB_MODEL_H
+#define LIBMI_LIB_MODEL_H
+
+#include "../net/net.h"
+#include "../net/optimizer.h"
+
+#include <mi/cluster.h>
+
+/* What is remembered of a head's loss: a moving average that forgets its empty beginning. */
+typedef struct mi__running {
+    double sum, mass; /* the average is sum / mass */
+} mi__running;
+
+struct mi_cluster {
+    mi_encoder *encoder;
+    mi_optimizer *optimizer; /* NULL: only evaluation */
+    mi_cluster_options options;
+    mi_iic *iic;       /* NULL before the first step */
+    int64_t repeats;   /* that iic was made for */
+    int64_t restarts;  /* calls of mi_cluster_restart() so far */
+    mi__running *running; /* [heads] */
+};
+
+/* A head with `classes` outputs is one of those that count. */
+bool mi__cluster_counts(const mi_cluster *cluster, int32_t head);
+
+/* Whether a head learns now; see late_heads. */
+bool mi__cluster_learns(const mi_cluster *cluster, int32_t head);
+
+#endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Batch normalisation, with the ReLU that follows it done in the same pass over memory. */
+#include "net.h"
+
+#include <math.h>
+
+enum { SCALE, SHIFT, RUNNING_MEAN, RUNNING_VARIANCE };
+
+static mi_status plan(mi__layer *l) {
+    l->out = l->in;
+    mi__layer_param(l, "scale", MI_PARAM_BIAS, l->in.c, 0, 0, 0);
+    mi__layer_param(l, "shift", MI_PARAM_BIAS, l->in.c, 0, 0, 0);
+    mi__layer_param(l, "running_mean", MI_PARAM_STATE, l->in.c, 0, 0, 0);
+    mi__layer_param(l, "running_variance", MI_PARAM_STATE, l->in.c, 0, 0, 0);
+    return MI_OK;
+}
+
+static size_t work(const mi__layer *l, const mi__pass *pass) {
+    return pass->kernel->norm_work(pass->ctx, pass->n * l->in.h * l->in.w, l->in.c);
+}
+
+/* mean, variance, 1 / standard deviation of the batch */
+static int64_t saved(const mi__layer *l) {
+    return 3 * l->in.c;
+}
+
+static void *saved_part(const mi__layer *l, const mi__pass *pass, int64_t part) {
+    return (char *)l->saved + (size_t)(part * l->in.c) * pass->kernel->real;
+}
+
+static double get(const mi__pass *pass, const void *array, int64_t i) {
+    return pass->kernel->real == sizeof(double) ? ((const double *)array)[i]
+                                                : (double)((const float *)array)[i];
+}
+
+static void set(const mi__pass *pass, void *array, int64_t i, double value) {
+    if (pass->kernel->real == sizeof(double))
+        ((double *)array)[i] = value;
+    else
+        ((float *)array)[i] = (float)value;
+}
+
+/* As everywhere in the field: the batch is normalised by its biased variance, while the running one is unbiased. */
+static void update_running(mi__layer *l, const mi__pass *pass, int64_t rows) {
+    const void *mean = saved_part(l, pass, 0), *variance = saved_part(l, pass, 1);
+    void *running_mean = l->param[RUNNING_MEAN].value;
+    void *running_variance = l->param[RUNNING_VARIANCE].value;
+    double m = pass->bn_momentum, unbias = rows > 1 ? (double)rows / (double)(rows - 1) : 1;
+    for (int64_t i = 0; i < l->in.c; i++) {
+        set(pass, running_mean, i, (1 - m) * get(pass, running_mean, i) + m * get(pass, mean, i));
+        set(pass, running_variance, i,
+            (1 - m) * get(pass, running_variance, i) + m * unbias * get(pass, variance, i));
+    }
+}
+
+static void forward(mi__layer *l, const mi__pass *pass, const void *x, void *y) {
+    int64_t rows = pass->n * l->in.h * l->in.w, c = l->in.c;
+    const void *scale = l->param[SCALE].value, *shift = l->param[SHIFT].value;
+    void *mean = saved_part(l, pass, 0), *variance = saved_part(l, pass, 1);
+    void *inverse = saved_part(l, pass, 2);
+    if (pass->train) {
+        pass->kernel->norm_train(pass->ctx, rows, c, x, scale, shift, pass->bn_epsilon, l->slope, y,
+                                 mean, variance, inverse, pass->work);
+        update_running(l, pass, rows);
+        return;
+    }
+    for (int64_t i = 0; i < c; i++)
+        set(pass, inverse, i,
+            1 / sqrt(get(pass, l->param[RUNNING_VARIANCE].value, i) + pass->bn_epsilon));
+    pass->kernel->norm_eval(pass->ctx, rows, c, x, scale, shift, l->param[RUNNING_MEAN].value,
+                            inverse, l->slope, y);
+}
+
+static void backward(mi__layer *l, const mi__pass *pass, const void *x, const void *y, void *dy,
+                     void *dx) {
+    (void)y;
+    pass->kernel->norm_backward(pass->ctx, pass->n * l->in.h * l->in.w, l->in.c, x,
+                                l->param[SCALE].value, l->param[SHIFT].value,
+                                saved_part(l, pass, 0), saved_part(l, pass, 2), l->slope, dy,
+                                dx != NULL ? dx : dy, l->param[SCALE].grad, l->param[SHIFT].grad,
+                                pass->work);
+}
+
+const mi__layer_type mi__layer_bn = {
+    .name = "bn",
+    .argument = MI__ARGUMENT_NONE,
+    .plan = plan,
+    .work = work,
+    .saved = saved,
+    .forward = forward,
+    .backward = backward,
+};

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "net.h"
+
+static mi__conv shape_of(const mi__layer *l, const mi__pass *pass) {
+    return (mi__conv){pass->n, l->in.h, l->in.w, l->in.c, l->out.c};
+}
+
+static mi_status plan(mi__layer *l) {
+    l->out = (mi__map){1, l->in.h, l->in.w, l->width};
+    mi__layer_param(l, "weight", MI_PARAM_WEIGHT, 3, 3, l->in.c, l->width);
+    if (l->bias)
+        mi__layer_param(l, "bias", MI_PARAM_BIAS, l->width, 0, 0, 0);
+    return MI_OK;
+}
+
+static size_t work(const mi__layer *l, const mi__pass *pass) {
+    mi__conv shape = shape_of(l, pass);
+    return MI__MAX(pass->kernel->conv_work(pass->ctx, &shape),
+                   pass->kernel->norm_work(pass->ctx, pass->n * l->out.h * l->out.w, l->out.c));
+}
+
+static void forward(mi__layer *l, const mi__pass *pass, const void *x, void *y) {
+    mi__conv shape = shape_of(l, pass);
+    pass->kernel->conv(pass->ctx, &shape, x, l->param[0].value, y, pass->work);
+    if (l->bias)
+        pass->kernel->bias(pass->ctx, pass->n * l->out.h * l->out.w, l->out.c, l->param[1].value, y);
+}
+
+static void backward(mi__layer *l, const mi__pass *pass, const void *x, const void *y, void *dy,
+                     void *dx) {
+    (void)y;
+    mi__conv shape = shape_of(l, pass);
+    pass->kernel->conv_backward_weight(pass->ctx, &shape, x, dy, l->param[0].grad, pass->work);
+    if (l->bias)
+        pass->kernel->bias_backward(pass->ctx, pass->n * l->out.h * l->out.w, l->out.c, dy,
+                                    l->param[1].grad, pass->work);
+    if (dx != NULL)
+        pass->kernel->conv_backward_data(pass->ctx, &shape, dy, l->param[0].value, dx, pass->work);
+}
+
+const mi__layer_type mi__layer_conv = {
+    .name = "conv",
+    .argument = MI__ARGUMENT_WIDTH,
+    .optional_bias = true,
+    .plan = plan,
+    .work = work,
+    .forward = forward,
+    .backward = backward,
+};

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "net.h"
+
+static int64_t fan_in(const mi__layer *l) {
+    return l->in.h * l->in.w * l->in.c;
+}
+
+static mi_status plan(mi__layer *l) {
+    l->out = (mi__map){1, 1, 1, l->width};
+    mi__layer_param(l, "weight", MI_PARAM_WEIGHT, fan_in(l), l->width, 0, 0);
+    mi__layer_param(l, "bias", MI_PARAM_BIAS, l->width, 0, 0, 0);
+    return MI_OK;
+}
+
+static size_t work(const mi__layer *l, const mi__pass *pass) {
+    return pass->kernel->norm_work(pass->ctx, pass->n, l->width);
+}
+
+/* y[n][out] = x[n][in] weight[in][out] + bias */
+static void forward(mi__layer *l, const mi__pass *pass, const void *x, void *y) {
+    int64_t in = fan_in(l), out = l->width;
+    pass->kernel->gemm(false, false, pass->n, out, in, x, in, l->param[0].value, out, 0, y, out);
+    pass->kernel->bias(pass->ctx, pass->n, out, l->param[1].value, y);
+}
+
+static void backward(mi__layer *l, const mi__pass *pass, const void *x, const void *y, void *dy,
+                     void *dx) {
+    (void)y;
+    int64_t in = fan_in(l), out = l->width;
+    pass->kernel->gemm(true, false, in, out, pass->n, x, in, dy, out, 0, l->param[0].grad, out);
+    pass->kernel->bias_backward(pass->ctx, pass->n, out, dy, l->param[1].grad, pass->work);
+    if (dx != NULL)
+        pass->kernel->gemm(false, true, pass->n, in, out, dy, out, l->param[0].value, out, 0, dx,
+                           in);
+}
+
+const mi__layer_type mi__layer_dense = {
+    .name = "dense",
+    .argument = MI__ARGUMENT_WIDTH,
+    .plan = plan,
+    .work = work,
+    .forward = forward,
+    .backward = backward,
+};
