@@ -31,10 +31,10 @@
     } while (0)
 
 /* Runs the tests: UNIT_MAIN("name", test_a, test_b, ...) */
-#define UNIT_MAIN(name, ...)                                                                       \
+#define UNIT_MAIN(title, ...)                                                                      \
     int main(void) {                                                                               \
         const TTest *const tests[] = {__VA_ARGS__};                                                \
-        Suite *suite = suite_create(name);                                                         \
+        Suite *suite = suite_create(title);                                                        \
         for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++) {                              \
             TCase *tcase = tcase_create(tests[i]->name);                                           \
             tcase_set_timeout(tcase, 120);                                                         \
