@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Workers prepare whole batches ahead in a ring of slots. Everything random about a pair is drawn
+ * from its position, so it doesn't matter who prepares what. */
+#include <mi/pairs.h>
+
+#include "../base/random.h"
+#include "pairs_options.h"
+#include "warp.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <string.h>
+
+#define MOST_BLOCKS (2 * MI__MOST_CROPS + 7)
+#define MOST_EPOCHS ((int64_t)1 << 32) /* a stream of random numbers for each */
+#define PI 3.141592653589793
+#define STACK_BYTES ((size_t)256 << 10)
+
+typedef struct block {
+    void *memory;
+    int64_t count;
+    size_t size;
+} block;
+
+/* What one thread needs to make twins. */
+typedef struct bench {
+    float *framed;  /* the image, see warp.h */
+    float *scratch; /* for mi__warp_resize() */
+} bench;
+
+typedef struct slot {
+    float *x, *xt;
+    int64_t *index;
+    bool ready;
+} slot;
+
+typedef struct worker {
+    mi_pairs *pairs;
+    bench bench;
+    pthread_t thread;
+} worker;
+
+struct mi_pairs {
+    mi_context *context;
+    mi_dataset *dataset;
+    mi_pairs_options options; /* whole: defaults filled in */
+    int64_t batches;          /* an epoch */
+    int64_t view, rows;       /* values of a view; twins of a batch */
+    int32_t axis_count;
+    mi__warp_axis axes[MI__MOST_CROPS];
+
+    block blocks[MOST_BLOCKS]; /* all memory, so that it can be given back */
+    int32_t block_count;
+
+    pthread_mutex_t lock; /* for what follows */
+    pthread_cond_t room, done;
+    int64_t position; /* the next batch to give; written by the caller's thread alone */
+    int64_t claimed;  /* the next batch to prepare */
+    int64_t epoch;    /* whose order is in `order`; -1: none */
+    uint32_t *order;  /* [count] */
+    int32_t busy;     /* workers preparing a batch */
+    bool paused, quit;
+    int32_t started;  /* workers that run */
+    worker *workers;  /* one at least: the caller's thread uses its bench if none runs */
+    slot slots[MI__MOST_AHEAD];
+};
+
+/* -- a batch ---------------------------------------------------------------------------------- */
+
+static void draw_twin(const mi_pairs *p, const bench *b, mi__random r, float *out) {
+    const mi_pairs_options *o = &p->options;
+    int32_t side = p->dataset->height, channels = p->dataset->channels;
+    if (mi__random_uniform(&r) < o->rotation_share) {
+        double degrees = mi__random_range(&r, -o->rotation, o->rotation);
+        mi__warp_rotate(b->framed, side, channels, degrees * (PI / 180), o->size, out);
+        return;
+    }
+    const mi__warp_axis *axis = &p->axes[mi__random_below(&r, p->axis_count)];
+    int64_t room = side - axis->crop, top = room / 2, left = room / 2;
+    if (mi__random_uniform(&r) >= o->centre_share) {
+        top = mi__random_below(&r, room + 1);
+        left = mi__random_below(&r, room + 1);
+    }
+    mi__warp_resize(b->framed, side, channels, axis, top, left, o->size, b->scratch, out);
+}
+
+static void prepare(const mi_pairs *p, const bench *b, int64_t number, const int64_t *index,
+                    float *x, float *xt) {
+    for (int64_t i = 0; i < p->options.batch; i++, x += p->view) {
+        mi__warp_plain(p->dataset, index[i], p->options.size, x);
+        mi__warp_load(p->dataset, index[i], b->framed);
+        uint64_t position = (uint64_t)number * (uint64_t)p->options.batch + (uint64_t)i;
+        for (int32_t j = 0; j < p->options.repeats; j++, xt += p->view) {
+            /* 16 blocks of numbers for each of at most 64 twins */
+            uint64_t counter = (uint64_t)(uint32_t)position << 10 | (uint64_t)j << 4;
+            draw_twin(p, b, mi__random_at(p->options.seed, MI__STREAM_AUGMENT + (position >> 32),
+                                          counter), xt);
+        }
+    }
+}
+
+/* Fisher-Yates */
+static void shuffle(mi_pairs *p, int64_t epoch) {
+    mi__random r = mi__random_at(p->options.seed, MI__STREAM_SHUFFLE + (uint32_t)epoch, 0);
+    int64_t n = p->dataset->count;
+    for (int64_t i = 0; i < n; i++)
+        p->order[i] = (uint32_t)i;
+    for (int64_t i = n - 1; i > 0; i--) {
+        int64_t j = mi__random_below(&r, i + 1);
+        uint32_t kept = p->order[i];
+        p->order[i] = p->order[j];
+        p->order[j] = kept;
+    }
+    p->epoch = epoch;
+}
+
+/* The images of a batch; one thread at a time. */
+static void choose(mi_pairs *p, int64_t number, int64_t *index) {
+    if (p->epoch != number / p->batches)
+        shuffle(p, number / p->batches);
+    int64_t first = number % p->batches * p->options.batch;
+    for (int64_t i = 0; i < p->options.batch; i++)
+        index[i] = p->order[first + i];
+}
+
+/* -- workers ---------------------------------------------------------------------------------- */
+
+static bool may_claim(const mi_pairs *p) {
+    return !p->paused && p->claimed < p->position + p->options.ahead;
+}
+
+static void *work(void *arg) {
+    worker *w = arg;
+    mi_pairs *p = w->pairs;
+    pthread_mutex_lock(&p->lock);
+    for (;;) {
+        while (!p->quit && !may_claim(p))
+            pthread_cond_wait(&p->room, &p->lock);
+        if (p->quit)
+            break;
+        int64_t number = p->claimed++;
+        slot *s = &p->slots[number % p->options.ahead];
+        choose(p, number, s->index);
+        p->busy++;
+        pthread_mutex_unlock(&p->lock);
+        prepare(p, &w->bench, number, s->index, s->x, s->xt);
+        pthread_mutex_lock(&p->lock);
+        p->busy--;
+        s->ready = true;
+        pthread_cond_signal(&p->done);
+    }
+    pthread_mutex_unlock(&p->lock);
+    return NULL;
+}
+
+/* Fewer workers than wanted is no failure: the caller does it if there is none. */
+static void start_workers(mi_pairs *p) {
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    while (p->started < p->options.workers &&
+           pthread_create(&p->workers[p->started].thread, &attributes, work,
+                          &p->workers[p->started]) == 0)
+        p->started++;
+    pthread_attr_destroy(&attributes);
+}
+
+static void stop_workers(mi_pairs *p) {
+    pthread_mutex_lock(&p->lock);
+    p->quit = true;
+    pthread_cond_broadcast(&p->room);
+    pthread_mutex_unlock(&p->lock);
+    for (int32_t i = 0; i < p->started; i++)
+        pthread_join(p->workers[i].thread, NULL);
+}
+
+/* -- creation --------------------------------------------------------------------------------- */
+
+/* Cleared memory that lives as long as the generator. */
+static void *take(mi_pairs *p, int64_t count, size_t size) {
+    void *memory = mi__alloc_zero(p->context, count, size);
+    if (memory != NULL)
+        p->blocks[p->block_count++] = (block){memory, count, size};
+    return memory;
+}
+
+static mi_status make_axes(mi_pairs *p, int32_t *largest) {
+    const mi_pairs_options *o = &p->options;
+    for (int32_t i = 0; i < MI__MOST_CROPS && o->crops[i] > 0; i++) {
+        mi__warp_axis *axis = &p->axes[p->axis_count++];
+        axis->crop = o->crops[i];
+        axis->from = take(p, o->size, sizeof *axis->from);
+        axis->weight = take(p, o->size, sizeof *axis->weight);
+        if (axis->from == NULL || axis->weight == NULL)
+            return MI_E_NOMEM;
+        mi__warp_axis_fill(axis, o->size);
+        *largest = MI__MAX(*largest, axis->crop);
+    }
+    return MI_OK;
+}
+
+static mi_status make_workers(mi_pairs *p, int32_t largest_crop) {
+    int64_t count = MI__MAX(p->options.workers, 1);
+    int64_t framed = mi__warp_values(p->dataset->height, p->dataset->channels);
+    int64_t scratch = p->view / p->options.size * largest_crop;
+    float *framed_all = take(p, count * framed, sizeof(float));
+    float *scratch_all = take(p, count * scratch, sizeof(float));
+    p->workers = take(p, count, sizeof *p->workers);
+    if (framed_all == NULL || scratch_all == NULL || p->workers == NULL)
+        return MI_E_NOMEM;
+    for (int64_t i = 0; i < count; i++)
+        p->workers[i] = (worker){
+            .pairs = p, .bench = {framed_all + i * framed, scratch_all + i * scratch}};
+    return MI_OK;
+}
+
+static mi_status make_slots(mi_pairs *p) {
+    const mi_pairs_options *o = &p->options;
+    int64_t count = o->workers > 0 ? o->ahead : 1, twins, all;
+    if (!mi__multiply(p->rows, p->view, &twins) || !mi__multiply(twins, count, &all))
+        return mi__fail(MI_E_SHAPE, "%" PRId64 " batches of %" PRId64 " twins of %d x %d x %d are more "
+                        "than fit", count, p->rows, o->size, o->size, p->dataset->channels);
+    int64_t *index = take(p, count * o->batch, sizeof *index);
+    if (index == NULL)
+        return MI_E_NOMEM;
+    for (int64_t i = 0; i < count; i++)
+        p->slots[i].index = index + i * o->batch;
+    if (o->workers < 1)
+        return MI_OK;
+    float *x = take(p, count * o->batch * p->view, sizeof *x);
+    float *xt = take(p, all, sizeof *xt);
+    if (x == NULL || xt == NULL)
+        return MI_E_NOMEM;
+    for (int64_t i = 0; i < count; i++) {
+        p->slots[i].x = x + i * o->batch * p->view;
+        p->slots[i].xt = xt + i * twins;
+    }
+    return MI_OK;
+}
+
+static mi_status make(mi_pairs *p, const mi_pairs_options *options) {
+    const mi_dataset *set = p->dataset;
+    MI__TRY(mi__pairs_options_load(p->context, set, options, &p->options));
+    p->batches = set->count / p->options.batch;
+    p->view = (int64_t)p->options.size * p->options.size * set->channels;
+    p->rows = p->options.batch * p->options.repeats;
+    p->epoch = -1;
+    int32_t largest_crop = 0;
+    MI__TRY(make_axes(p, &largest_crop));
+    MI__TRY(make_workers(p, largest_crop));
+    MI__TRY(make_slots(p));
+    p->order = take(p, set->count, sizeof *p->order);
+    if (p->order == NULL)
+        return MI_E_NOMEM;
+    start_workers(p);
+    return MI_OK;
+}
+
+mi_status mi_pairs_create(mi_context *context, mi_dataset *dataset,
+                          const mi_pairs_options *options, mi_pairs **out) {
+    MI__NEED(dataset);
+    MI__NEED(out);
+    mi_context *own;
+    MI__TRY(mi__context_take(context, &own));
+    mi_pairs *p = mi__alloc_zero(own, 1, sizeof *p);
+    if (p == NULL) {
+        mi_context_destroy(own);
+        return MI_E_NOMEM;
+    }
+    p->context = own;
+    p->dataset = dataset;
+    mi__dataset_retain(dataset);
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_cond_init(&p->room, NULL);
+    pthread_cond_init(&p->done, NULL);
+    mi_status status = make(p, options);
+    if (status != MI_OK) {
+        mi_pairs_destroy(p);
+        return status;
+    }
+    *out = p;
+    return MI_OK;
+}
+
+void mi_pairs_destroy(mi_pairs *pairs) {
+    if (pairs == NULL)
+        return;
+    stop_workers(pairs);
+    pthread_cond_destroy(&pairs->done);
+    pthread_cond_destroy(&pairs->room);
+    pthread_mutex_destroy(&pairs->lock);
+    mi_context *context = pairs->context;
+    for (int32_t i = 0; i < pairs->block_count; i++)
+        mi__free(context, pairs->blocks[i].memory, pairs->blocks[i].count, pairs->blocks[i].size);
+    mi_dataset_destroy(pairs->dataset);
+    mi__free(context, pairs, 1, sizeof *pairs);
+    mi_context_destroy(context);
+}
+
+/* -- use -------------------------------------------------------------------------------------- */
+
+mi_status mi_pairs_next(mi_pairs *pairs, float *x, float *xt, int64_t *index) {
+    MI__NEED(pairs);
+    MI__NEED(x);
+    MI__NEED(xt);
+    slot *s = &pairs->slots[0];
+    if (pairs->started == 0) {
+        choose(pairs, pairs->position, s->index);
+        prepare(pairs, &pairs->workers[0].bench, pairs->position, s->index, x, xt);
+    } else {
+        s = &pairs->slots[pairs->position % pairs->options.ahead];
+        pthread_mutex_lock(&pairs->lock);
+        while (!s->ready)
+            pthread_cond_wait(&pairs->done, &pairs->lock);
+        pthread_mutex_unlock(&pairs->lock);
+        memcpy(x, s->x, (size_t)(pairs->options.batch * pairs->view) * sizeof *x);
+        memcpy(xt, s->xt, (size_t)(pairs->rows * pairs->view) * sizeof *xt);
+    }
+    if (index != NULL)
+        memcpy(index, s->index, (size_t)pairs->options.batch * sizeof *index);
+    pthread_mutex_lock(&pairs->lock);
+    s->ready = false;
+    pairs->position++;
+    pthread_cond_signal(&pairs->room);
+    pthread_mutex_unlock(&pairs->lock);
+    return MI_OK;
+}
+
+int64_t mi_pairs_batches(const mi_pairs *pairs) {
+    return pairs == NULL ? 0 : pairs->batches;
+}
+
+int64_t mi_pairs_position(const mi_pairs *pairs) {
+    return pairs == NULL ? 0 : pairs->position;
+}
+
+mi_status mi_pairs_seek(mi_pairs *pairs, int64_t position) {
+    MI__NEED(pairs);
+    if (position < 0 || position / pairs->batches >= MOST_EPOCHS)
+        return mi__fail(MI_E_ARG, "position must be in 0 to %" PRId64 " epochs of %" PRId64
+                        " batches, got %" PRId64, MOST_EPOCHS, pairs->batches, position);
+    pthread_mutex_lock(&pairs->lock);
+    pairs->paused = true;
+    while (pairs->busy > 0)
+        pthread_cond_wait(&pairs->done, &pairs->lock);
+    for (int32_t i = 0; i < MI__MOST_AHEAD; i++)
+        pairs->slots[i].ready = false;
+    pairs->position = pairs->claimed = position;
+    pairs->paused = false;
+    pthread_cond_broadcast(&pairs->room);
+    pthread_mutex_unlock(&pairs->lock);
+    return MI_OK;
+}
+
+mi_status mi_pairs_sizes(const mi_pairs *pairs, int64_t *batch, int32_t *repeats, int32_t *size,
+                         int32_t *channels) {
+    MI__NEED(pairs);
+    if (batch != NULL)
+        *batch = pairs->options.batch;
+    if (repeats != NULL)
+        *repeats = pairs->options.repeats;
+    if (size != NULL)
+        *size = pairs->options.size;
+    if (channels != NULL)
+        *channels = pairs->dataset->channels;
+    return MI_OK;
+}
+
+mi_status mi_pairs_plain(const mi_dataset *dataset, int32_t size, int64_t count,
+                         const int64_t *index, float *x) {
+    MI__NEED(dataset);
+    MI__NEED(x);
+    if (dataset->height != dataset->width)
+        return mi__fail(MI_E_SHAPE, "images must be square, these are %d x %d", dataset->height,
+                        dataset->width);
+    if (size < 1 || size > dataset->height)
+        return mi__fail(MI_E_SHAPE, "size must be in 1 to %d, the side of the images, got %d",
+                        dataset->height, size);
+    MI__TRY(mi__dataset_check_index(dataset, count, index));
+    int64_t view = (int64_t)size * size * dataset->channels;
+    for (int64_t i = 0; i < count; i++)
+        mi__warp_plain(dataset, index == NULL ? i : index[i], size, x + i * view);
+    return MI_OK;
+}
