@@ -67,7 +67,7 @@ static mi_status decode(mi_context *ctx, png_image *image, const char *path, int
                         uint8_t **pixels, int64_t *bytes) {
     bool alpha = (image->format & PNG_FORMAT_FLAG_ALPHA) != 0;
     image->format = channels == 3 ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY;
-    image->flags |= PNG_IMAGE_FLAG_16BIT_sRGB; /* 16 bits are cut, not taken for linear light */
+    image->flags |= PNG_IMAGE_FLAG_16BIT_sRGB; /* 16 bits are rounded, not taken for linear light */
     int64_t count = (int64_t)image->height * image->width;
     uint8_t *plain = mi__alloc(ctx, count, (size_t)channels), *full = plain;
     if (plain == NULL)
