@@ -26,6 +26,7 @@ struct mi__pool {
     int32_t working;    /* threads inside the current job */
     int32_t started;    /* threads that run; -1 before the first job */
     int32_t size;       /* threads wanted, the caller's not counted */
+    pid_t owner;        /* a fork()ed child inherits the pool but none of its threads */
     bool quit;
     pthread_t thread[];
 };
@@ -67,6 +68,7 @@ static void start_threads(mi__pool *pool) {
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, STACK_BYTES);
     pool->started = 0;
+    pool->owner = getpid();
     while (pool->started < pool->size &&
            pthread_create(&pool->thread[pool->started], &attributes, thread_main, pool) == 0)
         pool->started++;
@@ -90,9 +92,7 @@ mi__pool *mi__pool_create(mi_context *context, int32_t threads) {
     return pool;
 }
 
-void mi__pool_destroy(mi__pool *pool, mi_context *context) {
-    if (pool == NULL)
-        return;
+static void stop_threads(mi__pool *pool) {
     pthread_mutex_lock(&pool->lock);
     pool->quit = true;
     pthread_cond_broadcast(&pool->wake);
@@ -103,6 +103,13 @@ void mi__pool_destroy(mi__pool *pool, mi_context *context) {
     pthread_cond_destroy(&pool->wake);
     pthread_mutex_destroy(&pool->lock);
     pthread_mutex_destroy(&pool->run);
+}
+
+void mi__pool_destroy(mi__pool *pool, mi_context *context) {
+    if (pool == NULL)
+        return;
+    if (pool->started < 0 || pool->owner == getpid())
+        stop_threads(pool);
     mi__free(context, pool, 1, pool_bytes(pool->size + 1));
 }
 

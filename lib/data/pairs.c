@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MOST_BLOCKS (2 * MI__MOST_CROPS + 7)
 #define MOST_EPOCHS ((int64_t)1 << 32) /* a stream of random numbers for each */
@@ -61,6 +62,7 @@ struct mi_pairs {
     int32_t busy;     /* workers preparing a batch */
     bool paused, quit;
     int32_t started;  /* workers that run */
+    pid_t owner;      /* a fork()ed child inherits the generator but none of its workers */
     worker *workers;  /* one at least: the caller's thread uses its bench if none runs */
     slot slots[MI__MOST_AHEAD];
 };
@@ -156,6 +158,7 @@ static void *work(void *arg) {
 /* Fewer workers than wanted is no failure: the caller does it if there is none. */
 static void start_workers(mi_pairs *p) {
     pthread_attr_t attributes;
+    p->owner = getpid();
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, STACK_BYTES);
     while (p->started < p->options.workers &&
@@ -172,6 +175,9 @@ static void stop_workers(mi_pairs *p) {
     pthread_mutex_unlock(&p->lock);
     for (int32_t i = 0; i < p->started; i++)
         pthread_join(p->workers[i].thread, NULL);
+    pthread_cond_destroy(&p->done);
+    pthread_cond_destroy(&p->room);
+    pthread_mutex_destroy(&p->lock);
 }
 
 /* -- creation --------------------------------------------------------------------------------- */
@@ -285,10 +291,8 @@ mi_status mi_pairs_create(mi_context *context, mi_dataset *dataset,
 void mi_pairs_destroy(mi_pairs *pairs) {
     if (pairs == NULL)
         return;
-    stop_workers(pairs);
-    pthread_cond_destroy(&pairs->done);
-    pthread_cond_destroy(&pairs->room);
-    pthread_mutex_destroy(&pairs->lock);
+    if (pairs->started == 0 || pairs->owner == getpid())
+        stop_workers(pairs);
     mi_context *context = pairs->context;
     for (int32_t i = 0; i < pairs->block_count; i++)
         mi__free(context, pairs->blocks[i].memory, pairs->blocks[i].count, pairs->blocks[i].size);
