@@ -125,7 +125,8 @@ LIBMI_API int32_t mi_cluster_select(const mi_cluster *cluster);
  * grouping is taught to those heads whose mutual information it beats.
  *
  * @param cluster       the clustering; needs an optimizer and an over-clustering head
- * @param pairs         where the images come from; its position moves on
+ * @param pairs         where the images come from: the batches that come next, which stay
+ *                      to be given again
  * @param batches       batches to measure and to teach with, 1 or more
  * @param[out] count    receives how many heads were started anew; may be NULL
  * @return MI_OK; MI_E_ARG; MI_E_STATE; MI_E_SHAPE; MI_E_NUMERIC; MI_E_NOMEM

@@ -258,12 +258,15 @@ mi_status mi_cluster_restart(mi_cluster *cluster, mi_pairs *pairs, int64_t batch
     restart r = {.c = cluster, .pairs = pairs};
     MI__TRY(check(&r, batches));
     int32_t chosen = 0;
+    int64_t position = mi_pairs_position(pairs);
     mi_status status = make_room(&r);
     if (status == MI_OK)
         status = measure(&r, batches);
     if (status == MI_OK && (chosen = choose_teachers(&r)) > 0)
         status = teach(&r, batches);
     free_room(&r);
+    if (status == MI_OK)
+        status = mi_pairs_seek(pairs, position);
     if (status == MI_OK) {
         cluster->restarts++;
         if (count != NULL)

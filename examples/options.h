@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef EXAMPLES_OPTIONS_H
+#define EXAMPLES_OPTIONS_H
+
+/* The command line of the examples: --name value, --flag, --help. */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct option {
+    const char *name; /* without the dashes; NULL ends the list */
+    enum { OPTION_INTEGER, OPTION_REAL, OPTION_TEXT, OPTION_FLAG } kind;
+    void *value; /* long long, double, const char *, bool; holds the default */
+    double least, most; /* of numbers */
+    const char *help;
+} option;
+
+/* Ends the program, with status 0 after --help and 2 after a mistake, which it names. */
+void options_parse(const char *program, const char *summary, const option *options, int argc,
+                   char **argv);
+
+/* Prints "program: ..." with the library's message and ends the program if a call failed. */
+void need(int status, const char *what);
+
+#endif
