@@ -208,7 +208,7 @@ static mi_status make_axes(mi_pairs *p, int32_t *largest) {
 static mi_status make_workers(mi_pairs *p, int32_t largest_crop) {
     int64_t count = MI__MAX(p->options.workers, 1);
     int64_t framed = mi__warp_values(p->dataset->height, p->dataset->channels);
-    int64_t scratch = p->view / p->options.size * largest_crop;
+    int64_t scratch = p->view / p->options.size * (largest_crop + 1);
     float *framed_all = take(p, count * framed, sizeof(float));
     float *scratch_all = take(p, count * scratch, sizeof(float));
     p->workers = take(p, count, sizeof *p->workers);

@@ -43,8 +43,9 @@ void mi__warp_plain(const mi_dataset *set, int64_t image, int32_t size, float *o
         mi__dataset_values(set, first + y * row, out_row, out + y * out_row);
 }
 
+/* Exactly `a` at weight 0, and finite for whatever is finite. */
 INLINE float between(float a, float b, float weight) {
-    return a + weight * (b - a);
+    return (1 - weight) * a + weight * b;
 }
 
 /* Into the frame, whose zeros are what lies outside of the image. */
@@ -81,23 +82,21 @@ void mi__warp_rotate(const float *framed, int32_t side, int32_t channels, double
 }
 
 void mi__warp_axis_fill(mi__warp_axis *axis, int32_t size) {
-    axis->step = axis->crop > 1;
     for (int32_t i = 0; i < size; i++) {
         double position = (i + 0.5) * axis->crop / size - 0.5;
         position = fmin(fmax(position, 0), axis->crop - 1);
-        axis->from[i] = MI__MIN((int32_t)position, MI__MAX(axis->crop - 2, 0));
+        axis->from[i] = (int32_t)position;
         axis->weight[i] = (float)(position - axis->from[i]);
     }
 }
 
 INLINE void resize_rows(int32_t channels, const float *in, int64_t stride,
                         const mi__warp_axis *axis, int32_t size, float *out) {
-    const int32_t next = axis->step * channels;
     for (int32_t r = 0; r < axis->crop; r++, in += stride)
         for (int32_t c = 0; c < size; c++) {
             const float *p = in + (int64_t)axis->from[c] * channels;
             for (int32_t k = 0; k < channels; k++)
-                *out++ = between(p[k], p[k + next], axis->weight[c]);
+                *out++ = between(p[k], p[k + channels], axis->weight[c]);
         }
 }
 
@@ -109,7 +108,7 @@ void mi__warp_resize(const float *framed, int32_t side, int32_t channels,
     BY_CHANNELS(resize_rows, channels, corner, stride, axis, size, scratch);
     const int64_t row = (int64_t)size * channels;
     for (int32_t r = 0; r < size; r++, out += row) {
-        const float *a = scratch + axis->from[r] * row, *b = a + axis->step * row;
+        const float *a = scratch + axis->from[r] * row, *b = a + row;
         const float weight = axis->weight[r];
         for (int64_t i = 0; i < row; i++)
             out[i] = between(a[i], b[i], weight);

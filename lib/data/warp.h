@@ -18,10 +18,10 @@ void mi__warp_plain(const mi_dataset *set, int64_t image, int32_t size, float *o
 void mi__warp_rotate(const float *framed, int32_t side, int32_t channels, double radians,
                      int32_t size, float *out);
 
-/* Where the pixels of a line of `size` lie on one of `crop`: between from[i] and from[i] + step,
+/* Where the pixels of a line of `size` lie on one of `crop`: between from[i] and from[i] + 1,
  * weight[i] of the way. Pixel centres are at halves; beyond the outermost ones, those go on. */
 typedef struct mi__warp_axis {
-    int32_t crop, step;
+    int32_t crop;
     int32_t *from; /* [size] */
     float *weight; /* [size] */
 } mi__warp_axis;
@@ -29,7 +29,7 @@ typedef struct mi__warp_axis {
 void mi__warp_axis_fill(mi__warp_axis *axis, int32_t size);
 
 /* The square of axis->crop at (top, left), resized to [size][size].
- * scratch: [axis->crop][size][channels] */
+ * scratch: [axis->crop + 1][size][channels]; the last row may hold anything finite */
 void mi__warp_resize(const float *framed, int32_t side, int32_t channels,
                      const mi__warp_axis *axis, int64_t top, int64_t left, int32_t size,
                      float *scratch, float *out);
