@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#define MI__REAL float
+#include "template.h"
+#include "vector.h"
+
+#include "activation_tmpl.c"
+#include "norm_tmpl.c"
+#include "pool_tmpl.c"
+
+#include "multiply_tmpl.c"
+#include "tile_tmpl.c"
+
+#include "plan_tmpl.c"
+
+#include "winograd_tmpl.c"
+
+extern const mi__kernels mi__kernels_avx512;
+const mi__kernels mi__kernels_avx512 = KERNELS("avx512", mi__gemm_f32);

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Every kernel of every table that this processor can run, against the reference in float64, and against
+ * itself with other numbers of threads. */
+#include "unit.h"
+
+#include "../../lib/kernel/kernel.h"
+
+#define MAX_SECTIONS 4
+
+static uint32_t random_state = 1;
+
+static int64_t below(int64_t n) {
+    random_state = random_state * 1664525u + 1013904223u;
+    return (int64_t)(random_state >> 8) % n;
+}
+
+/* What one run of some kernels wrote: sections, each compared on its own scale. */
+typedef struct result {
+    size_t real;
+    int64_t sections, count[MAX_SECTIONS];
+    void *data[MAX_SECTIONS];
+} result;
+
+typedef struct shape {
+    mi__map map;
+    int64_t out;
+    double slope;
+} shape;
+
+typedef void (*run_kernels)(const mi__kernels *k, mi_context *ctx, const shape *s, result *r);
+
+static double get(const void *p, size_t real, int64_t i) {
+    return real == sizeof(float) ? (double)((const float *)p)[i] : ((const double *)p)[i];
+}
+
+/* Room for `count` elements at the very end of the memory, so that a sanitizer sees any overrun. */
+static void *room(const mi__kernels *k, int64_t count) {
+    void *p = malloc((size_t)count * k->real + 1);
+    ck_assert_ptr_nonnull(p);
+    memset(p, 0xff, (size_t)count * k->real + 1); /* NaN: what is not written shows */
+    return p;
+}
+
+/* The same multiples of 1 / 64, -4 to 4, in either precision: ties happen, and sums of a few are
+ * exact. `offset` keeps them off zero. */
+static void *values(const mi__kernels *k, int64_t count, uint32_t seed, double offset) {
+    void *p = room(k, count);
+    for (int64_t i = 0; i < count; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        double x = (double)((int32_t)(seed >> 23) - 256) / 64 + offset;
+        if (k->real == sizeof(float))
+            ((float *)p)[i] = (float)x;
+        else
+            ((double *)p)[i] = x;
+    }
+    return p;
+}
+
+static void *work_room(size_t bytes) {
+    void *p = aligned_alloc(64, (bytes + 64) / 64 * 64);
+    ck_assert_ptr_nonnull(p);
+    memset(p, 0xff, bytes);
+    return p;
+}
+
+static void *section(const mi__kernels *k, result *r, int64_t count) {
+    r->real = k->real;
+    r->count[r->sections] = count;
+    return r->data[r->sections++] = room(k, count);
+}
+
+static void release(result *r) {
+    for (int64_t i = 0; i < r->sections; i++)
+        free(r->data[i]);
+    *r = (result){0};
+}
+
+static int64_t map_rows(const shape *s) {
+    return s->map.n * s->map.h * s->map.w;
+}
+
+/* -- the kernels ------------------------------------------------------------------------------ */
+
+static void run_conv(const mi__kernels *k, mi_context *ctx, const shape *s, result *r) {
+    mi__conv c = {s->map.n, s->map.h, s->map.w, s->map.c, s->out};
+    int64_t rows = map_rows(s);
+    void *x = values(k, rows * c.in, 1, 0), *weight = values(k, 9 * c.in * c.out, 2, 0);
+    void *dy = values(k, rows * c.out, 3, 0), *work = work_room(k->conv_work(ctx, &c));
+    k->conv(ctx, &c, x, weight, section(k, r, rows * c.out), work);
+    k->conv_backward_data(ctx, &c, dy, weight, section(k, r, rows * c.in), work);
+    k->conv_backward_weight(ctx, &c, x, dy, section(k, r, 9 * c.in * c.out), work);
+    free(x), free(weight), free(dy), free(work);
+}
+
+static void run_bias(const mi__kernels *k, mi_context *ctx, const shape *s, result *r) {
+    int64_t rows = map_rows(s), c = s->map.c;
+    void *x = values(k, rows * c, 1, 0), *bias = values(k, c, 2, 0);
+    void *work = work_room(k->norm_work(ctx, rows, c)), *y = section(k, r, rows * c);
+    memcpy(y, x, (size_t)(rows * c) * k->real);
+    k->bias(ctx, rows, c, bias, y);
+    k->bias_backward(ctx, rows, c, x, section(k, r, c), work);
+    free(x), free(bias), free(work);
+}
+
+static void run_norm_train(const mi__kernels *k, mi_context *ctx, const shape *s, result *r) {
+    int64_t rows = map_rows(s), c = s->map.c;
+    void *x = values(k, rows * c, 1, 7), *scale = values(k, c, 2, 0), *shift = values(k, c, 3, 0);
+    void *work = work_room(k->norm_work(ctx, rows, c));
+    void *y = section(k, r, rows * c), *mean = section(k, r, c), *variance = section(k, r, c);
+    k->norm_train(ctx, rows, c, x, scale, shift, 1e-3, s->slope, y, mean, variance,
+                  section(k, r, c), work);
+    free(x), free(scale), free(shift), free(work);
+}
+
+/* The values make v of norm_backward exact and never 0, so that rounding can't choose a side. */
+static void run_norm_given(const mi__kernels *k, mi_context *ctx, const shape *s, result *r) {
+    int64_t rows = map_rows(s), c = s->map.c;
+    void *x = values(k, rows * c, 1, 0), *dy = values(k, rows * c, 2, 0), *mean = values(k, c, 3, 0);
+    void *scale = values(k, c, 4, 0), *shift = values(k, c, 5, 1. / 16384);
+    void *inverse = values(k, c, 6, 5), *work = work_room(k->norm_work(ctx, rows, c));
+    void *y = section(k, r, rows * c), *dx = section(k, r, rows * c);
+    void *dscale = section(k, r, c), *dshift = section(k, r, c);
+    k->norm_eval(ctx, rows, c, x, scale, shift, mean, inverse, s->slope, y);
+    k->norm_backward(ctx, rows, c, x, scale, shift, mean, inverse, s->slope, dy, dx, dscale, dshift,
+                     work);
+    k->norm_backward(ctx, rows, c, x, scale, shift, mean, inverse, s->slope, dy, dy, dscale, dshift,
+                     work);
+    ck_assert_mem_eq(dy, dx, (size_t)(rows * c) * k->real);
+    free(x), free(dy), free(mean), free(scale), free(shift), free(inverse), free(work);
+}
+
+static void run_leaky(const mi__kernels *k, mi_context *ctx, const shape *s, result *r) {
+    int64_t count = map_rows(s) * s->map.c;
+    void *x = values(k, count, 1, 0), *dy = values(k, count, 2, 0), *y = section(k, r, count);
+    void *dx = section(k, r, count);
+    k->leaky(ctx, count, s->slope, x, y);
+    k->leaky_backward(ctx, count, s->slope, y, dy, dx);
+    k->leaky_backward(ctx, count, s->slope, y, dy, dy);
+    k->leaky(ctx, count, s->slope, x, x);
+    ck_assert_mem_eq(x, y, (size_t)count * k->real);
+    ck_assert_mem_eq(dy, dx, (size_t)count * k->real);
+    free(x), free(dy);
+}
+
+static void run_pools(const mi__kernels *k, mi_context *ctx, const shape *s, result *r) {
+    const mi__map *m = &s->map;
+    int64_t count = map_rows(s) * m->c, small = m->n * (m->h / 2) * (m->w / 2) * m->c;
+    void *x = values(k, count, 1, 0), *dy = values(k, small, 2, 0);
+    k->max_pool(ctx, m, x, section(k, r, small));
+    k->max_pool_backward(ctx, m, x, dy, section(k, r, count));
+    k->mean_pool(ctx, m, x, section(k, r, small));
+    k->mean_pool_backward(ctx, m, dy, section(k, r, count));
+    free(x), free(dy);
+}
+
+static void run_global_pool(const mi__kernels *k, mi_context *ctx, const shape *s, result *r) {
+    const mi__map *m = &s->map;
+    int64_t count = map_rows(s) * m->c;
+    void *x = values(k, count, 1, 0), *dy = values(k, m->n * m->c, 2, 0);
+    k->global_pool(ctx, m, x, section(k, r, m->n * m->c));
+    k->global_pool_backward(ctx, m, dy, section(k, r, count));
+    free(x), free(dy);
+}
+
+static void run_softmax(const mi__kernels *k, mi_context *ctx, const shape *s, result *r) {
+    int64_t rows = map_rows(s), c = s->map.c;
+    void *x = values(k, rows * c, 1, 0), *dy = values(k, rows * c, 2, 0);
+    void *y = section(k, r, rows * c), *dx = section(k, r, rows * c);
+    k->softmax(ctx, rows, c, x, y);
+    k->softmax_backward(ctx, rows, c, y, dy, dx);
+    k->softmax(ctx, rows, c, x, x);
+    k->softmax_backward(ctx, rows, c, x, dy, dy);
+    ck_assert_mem_eq(x, y, (size_t)(rows * c) * k->real);
+    ck_assert_mem_eq(dy, dx, (size_t)(rows * c) * k->real);
+    free(x), free(dy);
+}
+
+/* -- comparisons ------------------------------------------------------------------------------ */
+
+static mi_context *make_context(int32_t threads) {
+    mi_context_options options = {.struct_size = sizeof options, .threads = threads};
+    mi_context *ctx = NULL;
+    OK(mi_context_create(&options, &ctx));
+    return ctx;
+}
+
+static void compare(const char *name, const shape *s, const result *r, const result *reference,
+                    double tolerance) {
+    ck_assert_int_eq(r->sections, reference->sections);
+    for (int64_t i = 0; i < r->sections; i++) {
+        double largest = 0, error = 0;
+        ck_assert_int_eq(r->count[i], reference->count[i]);
+        for (int64_t j = 0; j < r->count[i]; j++) {
+            double x = get(reference->data[i], reference->real, j);
+            double e = fabs(get(r->data[i], r->real, j) - x);
+            largest = fmax(largest, fabs(x));
+            error = e <= error ? error : e; /* a NaN stays */
+        }
+        ck_assert_msg(error <= tolerance * largest,
+                      "%s: section %d of %dx%dx%dx%d -> %d: error %g, largest %g", name, (int)i,
+                      (int)s->map.n, (int)s->map.h, (int)s->map.w, (int)s->map.c, (int)s->out,
+                      error, largest);
+    }
+}
+
+static void check_shape(run_kernels run, const shape *s, double tolerance) {
+    mi_context *contexts[] = {make_context(1), make_context(2), make_context(3)};
+    const mi__kernels *k;
+    result reference = {0};
+    run(&mi__kernels_f64, contexts[2], s, &reference);
+    for (int32_t t = 0; (k = mi__kernels_list(t)) != NULL; t++) {
+        result one = {0};
+        run(k, contexts[0], s, &one);
+        compare(k->name, s, &one, &reference, tolerance);
+        for (int i = 1; i < 3; i++) {
+            result other = {0};
+            run(k, contexts[i], s, &other);
+            for (int64_t j = 0; j < one.sections; j++)
+                ck_assert_mem_eq(one.data[j], other.data[j], (size_t)one.count[j] * k->real);
+            release(&other);
+        }
+        release(&one);
+    }
+    release(&reference);
+    for (int i = 0; i < 3; i++)
+        mi_context_destroy(contexts[i]);
+}
+
+static int64_t some_channels(void) {
+    static const int64_t channels[] = {1, 3, 5, 16, 17, 64, 100};
+    return channels[below(7)];
+}
+
+static void check_random(run_kernels run, int64_t shapes, double tolerance) {
+    for (int64_t i = 0; i < shapes; i++) {
+        shape s = {{1 + below(4), 1 + below(13), 1 + below(13), some_channels()}, some_channels(),
+                   (double)below(3) / 4};
+        if (map_rows(&s) * s.map.c * s.out < 700000)
+            check_shape(run, &s, tolerance);
+    }
+}
+
+START_TEST(conv_agrees) {
+    check_random(run_conv, 60, 2e-5);
+}
+END_TEST
+
+START_TEST(conv_of_each_size_agrees) {
+    for (int64_t h = 1; h <= 9; h++)
+        for (int64_t w = 1; w <= 9; w++)
+            check_shape(run_conv, &(shape){{1 + h % 2, h, w, 5}, 17, 0}, 2e-5);
+}
+END_TEST
+
+START_TEST(conv_of_large_batches_agrees) {
+    check_shape(run_conv, &(shape){{12, 24, 24, 1}, 64, 0}, 2e-5);
+    check_shape(run_conv, &(shape){{150, 24, 24, 5}, 9, 0}, 2e-5);
+    check_shape(run_conv, &(shape){{130, 3, 3, 17}, 33, 0}, 2e-5);
+    check_shape(run_conv, &(shape){{3, 12, 12, 64}, 128, 0}, 2e-5);
+}
+END_TEST
+
+START_TEST(norm_agrees) {
+    check_random(run_norm_train, 30, 1e-5);
+    check_random(run_norm_given, 30, 1e-5);
+    check_shape(run_norm_train, &(shape){{5, 25, 25, 17}, 1, 0.25}, 1e-5);
+    check_shape(run_norm_given, &(shape){{5, 25, 25, 17}, 1, 0}, 1e-5);
+    check_shape(run_norm_given, &(shape){{1, 32, 32, 64}, 1, 1}, 1e-5);
+}
+END_TEST
+
+START_TEST(bias_agrees) {
+    check_random(run_bias, 30, 1e-6);
+    check_shape(run_bias, &(shape){{5, 25, 25, 5}, 1, 0}, 1e-6);
+}
+END_TEST
+
+START_TEST(leaky_agrees) {
+    check_random(run_leaky, 30, 1e-6);
+    check_shape(run_leaky, &(shape){{7, 25, 25, 17}, 1, 0.25}, 1e-6);
+}
+END_TEST
+
+START_TEST(pools_agree) {
+    check_random(run_pools, 30, 1e-6);
+    check_random(run_global_pool, 30, 1e-6);
+}
+END_TEST
+
+START_TEST(softmax_agrees) {
+    check_random(run_softmax, 30, 1e-5);
+}
+END_TEST
+
+START_TEST(variance_survives_a_large_mean) {
+    enum { ROWS = 3000 };
+    mi_context *ctx = make_context(0);
+    const mi__kernels *k;
+    for (int32_t t = 0; (k = mi__kernels_list(t)) != NULL; t++) {
+        float x[ROWS], y[ROWS], one = 1, zero = 0, mean, variance, inverse;
+        for (int i = 0; i < ROWS; i++)
+            x[i] = 1e6f + (float)(i % 2);
+        void *work = work_room(k->norm_work(ctx, ROWS, 1));
+        k->norm_train(ctx, ROWS, 1, x, &one, &zero, 0, 1, y, &mean, &variance, &inverse, work);
+        ck_assert_double_eq_tol((double)variance, 0.25, 1e-6);
+        free(work);
+    }
+    mi_context_destroy(ctx);
+}
+END_TEST
+
+/* -- matrix products -------------------------------------------------------------------------- */
+
+static void check_gemm(const mi__kernels *k, bool ta, bool tb, int64_t m, int64_t n, int64_t depth,
+                       double beta) {
+    int64_t lda = (ta ? m : depth) + 2, ldb = (tb ? depth : n) + 1, ldc = n + 3;
+    void *a = values(k, (ta ? depth : m) * lda, 1, 0), *b = values(k, (tb ? n : depth) * ldb, 2, 0);
+    void *c = beta == 0 ? room(k, m * ldc) : values(k, m * ldc, 3, 0);
+    void *before = values(k, m * ldc, 3, 0);
+    k->gemm(ta, tb, m, n, depth, a, lda, b, ldb, beta, c, ldc);
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t j = 0; j < n; j++) {
+            double sum = beta * get(before, k->real, i * ldc + j);
+            for (int64_t l = 0; l < depth; l++)
+                sum += get(a, k->real, ta ? l * lda + i : i * lda + l) *
+                       get(b, k->real, tb ? j * ldb + l : l * ldb + j);
+            ck_assert_double_eq_tol(get(c, k->real, i * ldc + j), sum, 1e-3);
+        }
+    free(a), free(b), free(c), free(before);
+}
+
+START_TEST(gemm_agrees) {
+    const mi__kernels *tables[] = {&mi__kernels_generic, &mi__kernels_f64, mi__kernels_select()};
+    for (int i = 0; i < 12 * 8; i++)
+        check_gemm(tables[i % 3], i & 1, i & 2, 1 + below(20), 1 + below(20), below(20),
+                   i & 4 ? 0.5 : 0);
+}
+END_TEST
+
+START_TEST(gemm_takes_more_than_int) {
+    const int64_t huge = (int64_t)1 << 40;
+    float a[] = {1, 2, 3}, b[] = {4, 5, 6}, c = 7;
+    mi__kernels_generic.gemm(false, true, 1, 1, 3, a, huge, b, huge, 1, &c, huge);
+    ck_assert_double_eq((double)c, 39);
+    double da[] = {1, 2, 3}, db[] = {4, 5, 6}, dc = NAN;
+    mi__kernels_f64.gemm(false, true, 1, 1, 3, da, huge, db, 3, 0, &dc, 1);
+    ck_assert_double_eq(dc, 32);
+}
+END_TEST
+
+/* -- choice ----------------------------------------------------------------------------------- */
+
+START_TEST(environment_chooses) {
+    const mi__kernels *best = mi__kernels_list(0), *k;
+    unsetenv("LIBMI_CPU");
+    ck_assert_ptr_eq(mi__kernels_select(), best);
+    for (int32_t t = 0; (k = mi__kernels_list(t)) != NULL; t++) {
+        setenv("LIBMI_CPU", k->name, 1);
+        ck_assert_ptr_eq(mi__kernels_select(), k);
+    }
+    setenv("LIBMI_CPU", "generic", 1);
+    ck_assert_ptr_eq(mi__kernels_select(), &mi__kernels_generic);
+    setenv("LIBMI_CPU", "abacus", 1);
+    ck_assert_ptr_eq(mi__kernels_select(), best);
+    unsetenv("LIBMI_CPU");
+}
+END_TEST
+
+START_TEST(blas_has_a_name) {
+    ck_assert_uint_gt(strlen(mi__blas_info()), 0);
+}
+END_TEST
+
+UNIT_MAIN("kernel", conv_agrees, conv_of_each_size_agrees, conv_of_large_batches_agrees, norm_agrees,
+          bias_agrees, leaky_agrees, pools_agree, softmax_agrees, variance_survives_a_large_mean,
+          gemm_agrees, gemm_takes_more_than_int, environment_chooses, blas_has_a_name)
