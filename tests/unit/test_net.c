@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Encoders: their grammar, shapes, gradients, parameters and files. */
+#include "unit.h"
+
+#include "../../lib/base/random.h"
+#include "../../lib/net/net.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+static mi_encoder *make(const char *text, int32_t side, int32_t channels) {
+    mi_encoder_options o = {.struct_size = sizeof o, .height = side, .channels = channels, .seed = 7};
+    mi_encoder *e = NULL;
+    OK(mi_encoder_create(NULL, text, &o, &e));
+    return e;
+}
+
+static void fill(float *x, int64_t count, uint64_t seed) {
+    mi__random r = mi__random_at(seed, 0, 0);
+    for (int64_t i = 0; i < count; i++)
+        x[i] = (float)mi__random_uniform(&r);
+}
+
+START_TEST(presets_have_their_shapes) {
+    const struct {
+        const char *text;
+        int32_t side, channels;
+        int64_t features, numbers;
+    } cases[] = {
+        /* convolutions + scale and shift + heads, by hand */
+        {"vgg-f", 24, 1, 4608, 576 + 73728 + 294912 + 1179648 + 2 * 960},
+        {"vgg-f | 5 x softmax 10", 24, 1, 4608,
+         576 + 73728 + 294912 + 1179648 + 2 * 960 + 5 * (4608 * 10 + 10)},
+        {"small", 24, 1, 1152, 144 + 4608 + 18432 + 73728 + 2 * 240},
+        {"vgg-11", 32, 3, 512,
+         9 * (3 * 64 + 64 * 128 + 128 * 256 + 256 * 256 + 256 * 512 + 3 * 512 * 512) + 2 * 2752},
+        {"mlp | linear 3", 4, 1, 256, 16 * 256 + 256 + 256 * 256 + 256 + 256 * 3 + 3},
+        {"conv 3 bias, gap, dense 2", 5, 2, 2, 9 * 2 * 3 + 3 + 3 * 2 + 2},
+        {"conv 3, maxpool", 7, 1, 27, 9 * 3 + 3},
+        {" vgg-f ,dense 8|softmax 2 ", 24, 1, 8,
+         576 + 73728 + 294912 + 1179648 + 2 * 960 + 4608 * 8 + 8 + 8 * 2 + 2},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        mi_encoder *e = make(cases[i].text, cases[i].side, cases[i].channels);
+        int64_t numbers;
+        ck_assert_int_gt(mi_encoder_params(e, &numbers), 0);
+        ck_assert_msg(numbers == cases[i].numbers, "%s: %lld", cases[i].text, (long long)numbers);
+        ck_assert_int_eq(mi_encoder_width(e, -1), cases[i].features);
+        mi_encoder_destroy(e);
+    }
+}
+END_TEST
+
+START_TEST(vgg_11_drops_pools_that_leave_nothing) {
+    mi_encoder *e = make("vgg-11", 24, 1); /* 24 12 6 3 1: the fifth pool has nothing to do */
+    ck_assert_int_eq(mi_encoder_width(e, -1), 512);
+    mi_encoder_destroy(e);
+}
+END_TEST
+
+START_TEST(grammar_errors_point_at_the_character) {
+    const struct {
+        const char *text, *message;
+        mi_status status;
+    } cases[] = {
+        {"", "character 1: expected a layer", MI_E_FORMAT},
+        {"conv", "character 5: expected a number of outputs", MI_E_FORMAT},
+        {"conv 0", "character 6: expected a number", MI_E_FORMAT},
+        {"conv 99999999999999999999", "character 6: expected a number", MI_E_FORMAT},
+        {"conv 4, bm", "character 9: expected a layer", MI_E_FORMAT},
+        {"conv 4,, bn", "character 8: expected a layer", MI_E_FORMAT},
+        {"conv 4 bn", "character 8: expected , or | or the end", MI_E_FORMAT},
+        {"conv 4, leaky 2", "character 15: expected a slope", MI_E_FORMAT},
+        {"conv 4 |", "character 9: expected a head", MI_E_FORMAT},
+        {"conv 4 | 5 softmax 3", "character 12: expected x", MI_E_FORMAT},
+        {"conv 4 | softmax", "character 17: expected a number of classes", MI_E_FORMAT},
+        {"conv 4 | softmax 3 | softmax 3", "character 20: expected ,", MI_E_FORMAT},
+        {"conv 4 | 300 x softmax 3", "1 to 256", MI_E_FORMAT},
+        {"conv 4 | 200 x softmax 3, 200 x softmax 3", "more than 256 heads", MI_E_FORMAT},
+        {"vgg-ff", "character 1: expected a layer", MI_E_FORMAT},
+        {"conv 4, maxpool, maxpool, maxpool, maxpool", "at least 2 x 2, it gets 1 x 1", MI_E_SHAPE},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        mi_encoder *e = NULL;
+        mi_encoder_options o = {.struct_size = sizeof o, .height = 8};
+        mi_status status = mi_encoder_create(NULL, cases[i].text, &o, &e);
+        ck_assert_msg(status == cases[i].status, "\"%s\": %s", cases[i].text, mi_status_name(status));
+        ck_assert_msg(strstr(mi_error_message(), cases[i].message) != NULL, "\"%s\": %s", cases[i].text,
+                      mi_error_message());
+        ck_assert_ptr_null(e);
+    }
+    char many[4096] = "relu";
+    for (int i = 0; i < 200; i++)
+        strcat(many, ", relu");
+    mi_encoder *e = NULL;
+    FAILS(MI_E_FORMAT, "more than 128 layers", mi_encoder_create(NULL, many, NULL, &e));
+}
+END_TEST
+
+START_TEST(options_are_checked) {
+    mi_encoder *e = NULL;
+    mi_encoder_options o = {.struct_size = sizeof o, .height = -1};
+    FAILS(MI_E_ARG, "got -1 x -1", mi_encoder_create(NULL, "mlp", &o, &e));
+    o = (mi_encoder_options){.struct_size = sizeof o, .bn_momentum = 2};
+    FAILS(MI_E_ARG, "got 2", mi_encoder_create(NULL, "mlp", &o, &e));
+    o = (mi_encoder_options){.struct_size = sizeof o, .trunk_init = 77};
+    FAILS(MI_E_ARG, "got 77", mi_encoder_create(NULL, "mlp", &o, &e));
+    o = (mi_encoder_options){.struct_size = 8};
+    FAILS(MI_E_ABI, "struct_size is 8", mi_encoder_create(NULL, "mlp", &o, &e));
+    FAILS(MI_E_ARG, "description", mi_encoder_create(NULL, NULL, NULL, &e));
+    FAILS(MI_E_ARG, "out", mi_encoder_create(NULL, "mlp", NULL, NULL));
+    FAILS(MI_E_NOMEM, "no memory", mi_encoder_create(NULL, "dense 1048576, dense 1048576, dense 1048576", NULL, &e));
+}
+END_TEST
+
+/* -- the whole encoder against central differences, in double ---------------------------------- */
+
+typedef struct probe {
+    mi_encoder *e;
+    int64_t n;
+    double *x, *features, *head[3];
+} probe;
+
+/* A loss that reaches every output: fixed random weights on heads and features. */
+static double loss_of(const probe *p) {
+    mi_encoder *e = p->e;
+    OK(mi__encoder_begin(e, p->n));
+    memcpy(e->y[0], p->x, (size_t)(p->n * mi_encoder_input(e, NULL, NULL, NULL)) * sizeof(double));
+    mi__encoder_run(e, true);
+    double sum = 0;
+    for (int64_t i = 0; i < p->n * mi_encoder_width(e, -1); i++)
+        sum += p->features[i] * ((double *)MI__FEATURES(e))[i];
+    for (int32_t h = 0; h < e->heads; h++)
+        for (int64_t i = 0; i < p->n * mi_encoder_width(e, h); i++)
+            sum += p->head[h][i] * ((double *)e->head[h].y)[i];
+    return sum;
+}
+
+static double difference(const probe *p, double *at) {
+    double kept = *at, step = 1e-5;
+    *at = kept + step;
+    double above = loss_of(p);
+    *at = kept - step;
+    double below = loss_of(p);
+    *at = kept;
+    return (above - below) / (2 * step);
+}
+
+/* Relative error over up to 40 places spread over an array. */
+static double compare(const probe *p, double *values, const double *gradient, int64_t count) {
+    double error = 0, size = 0;
+    int64_t stride = count > 40 ? count / 40 : 1;
+    for (int64_t i = 0; i < count; i += stride) {
+        double d = difference(p, &values[i]) - gradient[i];
+        error += d * d;
+        size += gradient[i] * gradient[i];
+    }
+    return sqrt(error) / (sqrt(size) + 1e-3);
+}
+
+static double *draw(int64_t count, uint64_t seed) {
+    double *out = malloc((size_t)count * sizeof *out);
+    mi__random r = mi__random_at(seed, 1, 0);
+    for (int64_t i = 0; i < count; i++)
+        out[i] = mi__random_range(&r, -1, 1);
+    return out;
+}
+
+static void check_gradients(const char *text, int32_t side, int32_t channels, int64_t n) {
+    mi_encoder_options o = {.struct_size = sizeof o, .height = side, .channels = channels, .seed = 3,
+                            .head_init = MI_INIT_HE_NORMAL};
+    probe p = {.n = n};
+    OK(mi__encoder_create(NULL, text, &o, &mi__kernels_f64, &p.e));
+    int64_t in = n * mi_encoder_input(p.e, NULL, NULL, NULL), out = n * mi_encoder_width(p.e, -1);
+    p.x = draw(in, 11);
+    p.features = draw(out, 12);
+    for (int32_t h = 0; h < p.e->heads; h++)
+        p.head[h] = draw(n * mi_encoder_width(p.e, h), 13 + (uint64_t)h);
+
+    loss_of(&p);
+    OK(mi__encoder_begin_backward(p.e));
+    bool use[3] = {true, true, true};
+    for (int32_t h = 0; h < p.e->heads; h++)
+        memcpy(p.e->head[h].dy, p.head[h], (size_t)(n * mi_encoder_width(p.e, h)) * sizeof(double));
+    mi__encoder_run_backward(p.e, use, p.features, true);
+    double *dx = malloc((size_t)in * sizeof *dx);
+    memcpy(dx, mi__encoder_dx(p.e), (size_t)in * sizeof *dx);
+
+    double worst = compare(&p, p.x, dx, in);
+    ck_assert_msg(worst < 1e-6, "%s: input: %g", text, worst);
+    for (int32_t i = 0; i < p.e->params; i++) {
+        mi__param *param = p.e->param[i];
+        if (param->kind == MI_PARAM_STATE)
+            continue;
+        worst = compare(&p, param->value, param->grad, param->count);
+        ck_assert_msg(worst < 1e-6, "%s: %s: %g", text, param->name, worst);
+    }
+    free(dx), free(p.x), free(p.features);
+    for (int32_t h = 0; h < p.e->heads; h++)
+        free(p.head[h]);
+    mi_encoder_destroy(p.e);
+}
+
+START_TEST(whole_encoders_have_exact_gradients) {
+    check_gradients("conv 4, bn, relu, maxpool, conv 5 bias, leaky 0.1, avgpool, conv 6, bn, leaky, gap, "
+                    "dense 7, relu | softmax 3, 2 x linear 4", 8, 2, 5);
+    check_gradients("small | 2 x softmax 10, softmax 12", 12, 1, 3);
+    check_gradients("conv 3, relu, conv 4, bn | softmax 2", 5, 1, 4); /* odd size */
+    check_gradients("mlp | softmax 5", 3, 2, 6);
+    check_gradients("dense 4", 2, 1, 1); /* batch of one, no heads */
+}
+END_TEST
+
+/* -- use ---------------------------------------------------------------------------------------- */
+
+START_TEST(rows_are_independent_in_eval_mode) {
+    mi_encoder *e = make("small | softmax 10", 24, 1);
+    float x[4 * 576], y[4 * 10], one[10];
+    fill(x, 4 * 576, 1);
+    OK(mi_encoder_forward(e, MI_MODE_TRAIN, 4, x)); /* moves the running statistics */
+    OK(mi_encoder_forward(e, MI_MODE_EVAL, 4, x));
+    OK(mi_encoder_output(e, 0, y));
+    OK(mi_encoder_forward(e, MI_MODE_EVAL, 1, x + 2 * 576));
+    OK(mi_encoder_output(e, 0, one));
+    for (int i = 0; i < 10; i++)
+        ck_assert_float_eq_tol(one[i], y[20 + i], 1e-6f);
+    float sum = 0;
+    for (int i = 0; i < 10; i++)
+        sum += one[i];
+    ck_assert_float_eq_tol(sum, 1, 1e-6f);
+    mi_encoder_destroy(e);
+}
+END_TEST
+
+START_TEST(calls_out_of_order_or_range_fail) {
+    mi_encoder *e = make("conv 2, bn | softmax 3", 4, 1);
+    float x[2 * 16] = {0}, y[64];
+    const float *dy[1] = {y};
+    FAILS(MI_E_STATE, "forward", mi_encoder_output(e, 0, y));
+    FAILS(MI_E_STATE, "forward", mi_encoder_backward(e, dy, NULL, NULL));
+    FAILS(MI_E_ARG, "got 0", mi_encoder_forward(e, MI_MODE_EVAL, 0, x));
+    FAILS(MI_E_ARG, "got -5", mi_encoder_forward(e, MI_MODE_EVAL, -5, x));
+    FAILS(MI_E_ARG, "got 9", mi_encoder_forward(e, 9, 1, x));
+    OK(mi_encoder_forward(e, MI_MODE_EVAL, 2, x));
+    FAILS(MI_E_STATE, "MI_MODE_TRAIN", mi_encoder_backward(e, dy, NULL, NULL));
+    FAILS(MI_E_STATE, "backward", mi_encoder_grad_read(e, 0, y));
+    FAILS(MI_E_ARG, "got 1", mi_encoder_output(e, 1, y));
+    FAILS(MI_E_ARG, "got 99", mi_encoder_param_read(e, 99, y));
+    x[17] = NAN;
+    FAILS(MI_E_NUMERIC, "image 1 has the value nan at position 1", mi_encoder_forward(e, MI_MODE_TRAIN, 2, x));
+    FAILS(MI_E_STATE, "forward", mi_encoder_output(e, 0, y));
+    FAILS(MI_E_SHAPE, "overflow", mi_encoder_forward(e, MI_MODE_EVAL, INT64_MAX, x));
+    FAILS(MI_E_NOMEM, "no memory", mi_encoder_forward(e, MI_MODE_EVAL, (int64_t)1 << 50, x));
+    x[17] = 0;
+    OK(mi_encoder_forward(e, MI_MODE_TRAIN, 2, x)); /* usable after all that */
+    int32_t mean = mi_encoder_param_find(e, "trunk.1.running_mean");
+    ck_assert_int_ge(mean, 0);
+    memset(y, 0, sizeof y);
+    OK(mi_encoder_backward(e, dy, NULL, NULL));
+    FAILS(MI_E_ARG, "not learnt", mi_encoder_grad_read(e, mean, y));
+    y[1] = INFINITY;
+    FAILS(MI_E_NUMERIC, "value 1 is inf", mi_encoder_param_write(e, mean, y));
+    mi_encoder_destroy(e);
+}
+END_TEST
+
+START_TEST(running_statistics_follow_the_data) {
+    mi_encoder *e = make("bn", 2, 1);
+    float x[4] = {1, 2, 3, 6}, mean, variance, y[4]; /* mean 3, unbiased variance 14 / 3 */
+    OK(mi_encoder_forward(e, MI_MODE_TRAIN, 1, x));
+    OK(mi_encoder_param_read(e, mi_encoder_param_find(e, "trunk.0.running_mean"), &mean));
+    OK(mi_encoder_param_read(e, mi_encoder_param_find(e, "trunk.0.running_variance"), &variance));
+    ck_assert_float_eq_tol(mean, 0.3f, 1e-6f);
+    ck_assert_float_eq_tol(variance, 0.9f + 0.1f * 14 / 3, 1e-6f);
+    OK(mi_encoder_output(e, -1, y));
+    ck_assert_float_eq_tol(y[3], 3 / sqrtf(3.5f + 1e-5f), 1e-5f);
+    mi_encoder_destroy(e);
+}
+END_TEST
+
+START_TEST(initialisers_have_their_variance) {
+    const struct {
+        int32_t init;
+        double variance; /* of dense 300 x 200 */
+    } cases[] = {{MI_INIT_HE_NORMAL, 2.0 / 300}, {MI_INIT_HE_UNIFORM, 2.0 / 300},
+                 {MI_INIT_GLOROT_NORMAL, 2.0 / 500}, {MI_INIT_GLOROT_UNIFORM, 2.0 / 500},
+                 {MI_INIT_NORMAL, 1e-4}};
+    float *w = malloc(300 * 200 * sizeof *w);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        mi_encoder_options o = {.struct_size = sizeof o, .height = 10, .channels = 3, .trunk_init = cases[i].init};
+        mi_encoder *e;
+        OK(mi_encoder_create(NULL, "dense 200", &o, &e));
+        OK(mi_encoder_param_read(e, 0, w));
+        double sum = 0, squares = 0;
+        for (int j = 0; j < 60000; j++) {
+            sum += (double)w[j];
+            squares += (double)w[j] * (double)w[j];
+        }
+        ck_assert_double_eq_tol(squares / 60000 / cases[i].variance, 1, 0.03);
+        ck_assert_double_lt(fabs(sum / 60000), 5 * sqrt(cases[i].variance / 60000));
+        mi_encoder_destroy(e);
+    }
+    free(w);
+}
+END_TEST
+
+START_TEST(files_bring_back_every_parameter) {
+    char path[] = "/tmp/libmi-net-XXXXXX";
+    ck_assert_int_ge(close(mkstemp(path)), 0);
+    mi_encoder *a = make("small | softmax 4", 16, 1), *b = NULL, *other = make("small | softmax 5", 16, 1);
+    float x[3 * 256], ya[12], yb[12];
+    fill(x, 3 * 256, 5);
+    OK(mi_encoder_forward(a, MI_MODE_TRAIN, 3, x));
+    OK(mi_encoder_save(a, path));
+    mi_encoder_options o = {.struct_size = sizeof o, .height = 16, .seed = 99};
+    OK(mi_encoder_create(NULL, "small | softmax 4", &o, &b));
+    OK(mi_encoder_load(b, path));
+    OK(mi_encoder_forward(a, MI_MODE_EVAL, 3, x));
+    OK(mi_encoder_forward(b, MI_MODE_EVAL, 3, x));
+    OK(mi_encoder_output(a, 0, ya));
+    OK(mi_encoder_output(b, 0, yb));
+    ck_assert_mem_eq(ya, yb, sizeof ya);
+    FAILS(MI_E_SHAPE, "head.0.weight", mi_encoder_load(other, path));
+    FAILS(MI_E_IO, "/nowhere", mi_encoder_load(b, "/nowhere/at/all"));
+    FAILS(MI_E_IO, "/nowhere", mi_encoder_save(b, "/nowhere/at/all"));
+    unlink(path);
+    mi_encoder_destroy(a);
+    mi_encoder_destroy(b);
+    mi_encoder_destroy(other);
+}
+END_TEST
+
+START_TEST(summary_tells_all_and_is_cut_safely) {
+    mi_encoder *e = make("vgg-f | softmax 10", 24, 1);
+    char text[4096], little[16];
+    size_t length = mi_encoder_summary(e, text, sizeof text);
+    ck_assert_uint_eq(length, strlen(text));
+    ck_assert_ptr_nonnull(strstr(text, "bn, relu"));
+    ck_assert_ptr_nonnull(strstr(text, "1596874 parameters"));
+    ck_assert_uint_eq(mi_encoder_summary(e, little, sizeof little), length);
+    ck_assert_uint_eq(strlen(little), sizeof little - 1);
+    ck_assert_uint_eq(mi_encoder_summary(e, NULL, 0), length);
+    mi_encoder_destroy(e);
+}
+END_TEST
+
+UNIT_MAIN("net", presets_have_their_shapes, vgg_11_drops_pools_that_leave_nothing,
+          grammar_errors_point_at_the_character, options_are_checked, whole_encoders_have_exact_gradients,
+          rows_are_independent_in_eval_mode, calls_out_of_order_or_range_fail,
+          running_statistics_follow_the_data, initialisers_have_their_variance,
+          files_bring_back_every_parameter, summary_tells_all_and_is_cut_safely)
