@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The clustering model: it learns, it is reproducible, it stops and goes on. */
+#include "unit.h"
+
+#include "../../lib/model/model.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+typedef struct fixture {
+    mi_context *context;
+    mi_dataset *set;
+    mi_pairs *pairs;
+    mi_encoder *encoder;
+    mi_optimizer *optimizer;
+    mi_cluster *cluster;
+    float *x, *xt;
+} fixture;
+
+enum { BATCH = 32, REPEATS = 2, SIDE = 24 };
+
+static fixture make(int32_t threads, const char *text, int32_t late) {
+    fixture f = {0};
+    mi_context_options co = {.struct_size = sizeof co, .threads = threads, .seed = 5};
+    OK(mi_context_create(&co, &f.context));
+    OK(mi_dataset_digits(f.context, 1, 0, 640, &f.set));
+    mi_pairs_options po = {.struct_size = sizeof po, .batch = BATCH, .repeats = REPEATS};
+    OK(mi_pairs_create(f.context, f.set, &po, &f.pairs));
+    OK(mi_encoder_create(f.context, text, NULL, &f.encoder));
+    OK(mi_optimizer_create(f.encoder, NULL, &f.optimizer));
+    mi_cluster_options ko = {.struct_size = sizeof ko, .late_heads = late};
+    OK(mi_cluster_create(f.encoder, f.optimizer, &ko, &f.cluster));
+    f.x = malloc(BATCH * SIDE * SIDE * sizeof *f.x);
+    f.xt = malloc(BATCH * REPEATS * SIDE * SIDE * sizeof *f.xt);
+    return f;
+}
+
+static void destroy(fixture *f) {
+    mi_context_destroy(f->context); /* on purpose in this order: each is kept by the next */
+    mi_dataset_destroy(f->set);
+    mi_encoder_destroy(f->encoder);
+    mi_optimizer_destroy(f->optimizer);
+    mi_pairs_destroy(f->pairs);
+    mi_cluster_destroy(f->cluster);
+    free(f->x);
+    free(f->xt);
+}
+
+static double train(fixture *f, int steps) {
+    mi_cluster_report report = {.struct_size = sizeof report};
+    for (int i = 0; i < steps; i++) {
+        OK(mi_pairs_next(f->pairs, f->x, f->xt, NULL));
+        OK(mi_cluster_step(f->cluster, BATCH, f->x, REPEATS, f->xt, &report));
+    }
+    return report.loss;
+}
+
+/* All parameters, states included, one after another. */
+static float *weights(const mi_encoder *e, int64_t *count) {
+    float *all = NULL;
+    *count = 0;
+    for (int32_t i = 0; i < mi_encoder_params(e, NULL); i++) {
+        mi_param_info info = {.struct_size = sizeof info};
+        OK(mi_encoder_param_info(e, i, &info));
+        all = realloc(all, (size_t)(*count + info.count) * sizeof *all);
+        OK(mi_encoder_param_read(e, i, all + *count));
+        *count += info.count;
+    }
+    return all;
+}
+
+static void assert_same_weights(const mi_encoder *a, const mi_encoder *b) {
+    int64_t na, nb;
+    float *wa = weights(a, &na), *wb = weights(b, &nb);
+    ck_assert_int_eq(na, nb);
+    ck_assert_mem_eq(wa, wb, (size_t)na * sizeof *wa);
+    free(wa);
+    free(wb);
+}
+
+#define NET "conv 8, bn, relu, maxpool, conv 16, bn, relu, maxpool, conv 16, bn, relu, maxpool | 2 x softmax 10, softmax 20"
+
+START_TEST(the_loss_falls) {
+    fixture f = make(2, NET, 0);
+    double first = train(&f, 1), last = train(&f, 59);
+    ck_assert_msg(first > -0.01 && last < -0.1, "loss %g, then %g", first, last);
+    destroy(&f);
+}
+END_TEST
+
+START_TEST(the_step_is_the_gradient_of_the_loss) {
+    /* One step of plain SGD moves the loss of the same batch by -rate |g|^2 to first order. */
+    fixture f = make(1, NET, 0);
+    mi_optimizer_options oo = {.struct_size = sizeof oo, .kind = MI_OPTIMIZER_SGD, .rate = 1e-3, .momentum = -1};
+    mi_optimizer *sgd;
+    mi_cluster *cluster;
+    train(&f, 10);
+    OK(mi_optimizer_create(f.encoder, &oo, &sgd));
+    OK(mi_cluster_create(f.encoder, sgd, NULL, &cluster));
+    mi_cluster_report before = {.struct_size = sizeof before}, after = before;
+    OK(mi_cluster_step(cluster, BATCH, f.x, REPEATS, f.xt, &before));
+    double square = 0;
+    for (int32_t i = 0; i < f.encoder->params; i++)
+        for (int64_t j = 0; f.encoder->param[i]->grad != NULL && j < f.encoder->param[i]->count; j++)
+            square += pow((double)((float *)f.encoder->param[i]->grad)[j], 2);
+    OK(mi_cluster_step(cluster, BATCH, f.x, REPEATS, f.xt, &after));
+    double expected = -1e-3 * square, found = after.loss - before.loss;
+    ck_assert_msg(fabs(found / expected - 1) < 0.05, "%g, expected %g", found, expected);
+    mi_cluster_destroy(cluster);
+    mi_optimizer_destroy(sgd);
+    destroy(&f);
+}
+END_TEST
+
+START_TEST(runs_repeat_at_any_number_of_threads) {
+    fixture a = make(1, NET, 0), b = make(1, NET, 0), c = make(2, NET, 0), d = make(3, NET, 0);
+    train(&a, 4), train(&b, 4), train(&c, 4), train(&d, 4);
+    assert_same_weights(a.encoder, b.encoder);
+    assert_same_weights(a.encoder, c.encoder);
+    assert_same_weights(a.encoder, d.encoder);
+    destroy(&a), destroy(&b), destroy(&c), destroy(&d);
+}
+END_TEST
+
+START_TEST(checkpoints_resume_bit_for_bit) {
+    char path[] = "/tmp/libmi-cluster-XXXXXX";
+    ck_assert_int_ge(close(mkstemp(path)), 0);
+    fixture whole = make(2, NET, 1), first = make(2, NET, 1), second = make(1, NET, 1);
+    int32_t count;
+    train(&whole, 5);
+    OK(mi_cluster_restart(whole.cluster, whole.pairs, 2, &count));
+    train(&whole, 18); /* over the end of an epoch of 20 batches */
+    train(&first, 5);
+    OK(mi_cluster_restart(first.cluster, first.pairs, 2, &count));
+    ck_assert_int_eq(mi_pairs_position(first.pairs), 5);
+    train(&first, 3);
+    OK(mi_cluster_save(first.cluster, first.pairs, path));
+    train(&second, 2); /* to be overwritten */
+    OK(mi_cluster_restore(second.cluster, second.pairs, path));
+    ck_assert_int_eq(mi_pairs_position(second.pairs), 8);
+    train(&second, 15);
+    assert_same_weights(whole.encoder, second.encoder);
+    for (int32_t h = 0; h < 3; h++)
+        ck_assert_double_eq(whole.cluster->running[h].sum, second.cluster->running[h].sum);
+    OK(mi_encoder_load(first.encoder, path)); /* a checkpoint is a file of weights too */
+    unlink(path);
+    destroy(&whole), destroy(&first), destroy(&second);
+}
+END_TEST
+
+START_TEST(a_failing_restore_changes_nothing) {
+    char path[] = "/tmp/libmi-cluster-XXXXXX";
+    ck_assert_int_ge(close(mkstemp(path)), 0);
+    fixture f = make(1, NET, 0), g = make(1, NET, 0);
+    train(&f, 2), train(&g, 2);
+    OK(mi_encoder_save(f.encoder, path)); /* weights, but no optimizer */
+    FAILS(MI_E_FORMAT, "cluster.numbers", mi_cluster_restore(f.cluster, f.pairs, path));
+    assert_same_weights(f.encoder, g.encoder);
+    OK(mi_cluster_save(f.cluster, NULL, path));
+    ck_assert_int_eq(truncate(path, 3000), 0);
+    FAILS(MI_E_FORMAT, path, mi_cluster_restore(f.cluster, f.pairs, path));
+    assert_same_weights(f.encoder, g.encoder);
+    train(&f, 1);
+    unlink(path);
+    destroy(&f), destroy(&g);
+}
+END_TEST
+
+START_TEST(a_restart_teaches_the_merged_clusters) {
+    fixture f = make(2, NET, 1);
+    train(&f, 60);
+    ck_assert(f.cluster->running[0].mass == 0); /* waited */
+    int32_t count = -1;
+    OK(mi_cluster_restart(f.cluster, f.pairs, 10, &count));
+    ck_assert_int_eq(count, 2);
+    /* the taught heads agree with the over-clustering head: their information is not far below */
+    mi_cluster_report report = {.struct_size = sizeof report};
+    OK(mi_pairs_next(f.pairs, f.x, f.xt, NULL));
+    OK(mi_cluster_step(f.cluster, BATCH, f.x, REPEATS, f.xt, &report));
+    double taught = f.cluster->running[0].sum / f.cluster->running[0].mass;
+    ck_assert_msg(taught < -0.15, "taught head begins at %g", taught);
+    destroy(&f);
+
+    f = make(1, "small | 2 x softmax 10", 0);
+    FAILS(MI_E_STATE, "more than 10 classes", mi_cluster_restart(f.cluster, f.pairs, 1, NULL));
+    FAILS(MI_E_ARG, "pairs", mi_cluster_restart(f.cluster, NULL, 1, NULL));
+    destroy(&f);
+}
+END_TEST
+
+START_TEST(scores_agree_with_predictions) {
+    fixture f = make(2, NET, 0);
+    train(&f, 30);
+    mi_cluster_score score[3] = {{.struct_size = sizeof score[0]}};
+    OK(mi_cluster_evaluate(f.cluster, f.set, score));
+    float *x = malloc(640 * SIDE * SIDE * sizeof *x);
+    int32_t label[640], truth[640];
+    OK(mi_pairs_plain(f.set, SIDE, 640, NULL, x));
+    OK(mi_dataset_read(f.set, 640, NULL, NULL, truth));
+    for (int32_t h = 0; h < 3; h++) {
+        int64_t counts[20 * 10];
+        int32_t k = score[h].classes;
+        double accuracy;
+        OK(mi_cluster_predict(f.cluster, h, 640, x, label, NULL));
+        OK(mi_score_confusion(640, label, truth, k, 10, counts));
+        OK(mi_score_accuracy(NULL, k, 10, counts, NULL, &accuracy));
+        ck_assert_double_eq(accuracy, score[h].accuracy);
+        ck_assert_double_ge(score[h].majority, score[h].accuracy);
+    }
+    int32_t selected = mi_cluster_select(f.cluster);
+    ck_assert(selected == (score[0].loss <= score[1].loss ? 0 : 1));
+    x[700] = NAN;
+    label[0] = 77;
+    FAILS(MI_E_NUMERIC, "image 1 has", mi_cluster_predict(f.cluster, -1, 640, x, label, NULL));
+    ck_assert_int_eq(label[0], 77);
+    OK(mi_cluster_predict(f.cluster, -1, 0, NULL, NULL, NULL));
+    free(x);
+    destroy(&f);
+}
+END_TEST
+
+START_TEST(wrong_use_is_told) {
+    fixture f = make(1, NET, 0);
+    mi_cluster *c = NULL;
+    mi_encoder *linear;
+    OK(mi_encoder_create(NULL, "small | linear 10", NULL, &linear));
+    FAILS(MI_E_ARG, "head 0 must be a softmax", mi_cluster_create(linear, NULL, NULL, &c));
+    FAILS(MI_E_ARG, "another encoder", mi_cluster_create(linear, f.optimizer, NULL, &c));
+    mi_cluster_options o = {.struct_size = sizeof o, .classes = 11};
+    FAILS(MI_E_ARG, "11", mi_cluster_create(f.encoder, NULL, &o, &c));
+    o = (mi_cluster_options){.struct_size = sizeof o, .lambda = -2};
+    FAILS(MI_E_ARG, "-2", mi_cluster_create(f.encoder, NULL, &o, &c));
+    o = (mi_cluster_options){.struct_size = sizeof o, .late_heads = 2};
+    FAILS(MI_E_ARG, "it is 2", mi_cluster_create(f.encoder, NULL, &o, &c));
+    OK(mi_cluster_create(f.encoder, NULL, NULL, &c));
+    OK(mi_pairs_next(f.pairs, f.x, f.xt, NULL));
+    FAILS(MI_E_STATE, "without an optimizer", mi_cluster_step(c, BATCH, f.x, REPEATS, f.xt, NULL));
+    FAILS(MI_E_ARG, "got 0 and 2", mi_cluster_step(f.cluster, 0, f.x, REPEATS, f.xt, NULL));
+    FAILS(MI_E_ARG, "got 32 and -1", mi_cluster_step(f.cluster, BATCH, f.x, -1, f.xt, NULL));
+    f.xt[SIDE * SIDE + 3] = INFINITY;
+    FAILS(MI_E_NUMERIC, "position 3", mi_cluster_step(f.cluster, BATCH, f.x, REPEATS, f.xt, NULL));
+    mi_dataset *plain;
+    float pixels[16] = {0};
+    OK(mi_dataset_from_f32(NULL, 1, 4, 4, 1, pixels, NULL, &plain));
+    mi_cluster_score score[3] = {{.struct_size = sizeof score[0]}};
+    FAILS(MI_E_STATE, "no labels", mi_cluster_evaluate(f.cluster, plain, score));
+    mi_dataset_destroy(plain);
+    mi_cluster_destroy(c);
+    mi_encoder_destroy(linear);
+    destroy(&f);
+}
+END_TEST
+
+UNIT_MAIN("cluster", the_loss_falls, the_step_is_the_gradient_of_the_loss,
+          runs_repeat_at_any_number_of_threads, checkpoints_resume_bit_for_bit,
+          a_failing_restore_changes_nothing, a_restart_teaches_the_merged_clusters,
+          scores_agree_with_predictions, wrong_use_is_told)
