@@ -39,7 +39,7 @@ typedef struct solver {
     double *length; /* [cols] the same of settled columns */
     double *line;   /* [cols] one row of costs */
     int64_t *row_to_col, *col_to_row;
-    int64_t *before; /* [cols] the row from which the path enters a column */
+    int64_t *before;  /* [cols] the row from which the path enters a column */
     int64_t *settled; /* [cols] in order */
 } solver;
 
@@ -51,13 +51,13 @@ static double cost_at(const costs *c, int64_t i, int64_t j) {
 }
 
 static const double *line_of(const costs *c, int64_t i, double *buffer) {
-    const double *row = (const double *)c->data + i * c->ld;
     if (c->single) {
-        const float *single = (const float *)c->data + i * c->ld;
+        const float *row = (const float *)c->data + i * c->ld;
         for (int64_t j = 0; j < c->cols; j++)
-            buffer[j] = c->factor * single[j];
+            buffer[j] = c->factor * row[j];
         return buffer;
     }
+    const double *row = (const double *)c->data + i * c->ld;
     if (c->factor == 1)
         return row;
     for (int64_t j = 0; j < c->cols; j++)
@@ -70,10 +70,12 @@ static mi_status check_shape(const costs *c, int32_t goal) {
     if (goal != MI_ASSIGN_MINIMIZE && goal != MI_ASSIGN_MAXIMIZE)
         return mi__fail(MI_E_ARG, "goal must be an mi_assign_goal, got %" PRId32, goal);
     if (c->rows < 0 || c->cols < 0)
-        return mi__fail(MI_E_ARG, "rows and cols must not be negative, got %" PRId64 " and %" PRId64,
-                        c->rows, c->cols);
+        return mi__fail(MI_E_ARG,
+                        "rows and cols must not be negative, got %" PRId64 " and %" PRId64, c->rows,
+                        c->cols);
     if (c->ld < c->cols)
-        return mi__fail(MI_E_SHAPE, "ld is %" PRId64 ", there are %" PRId64 " cols", c->ld, c->cols);
+        return mi__fail(MI_E_SHAPE, "ld is %" PRId64 ", there are %" PRId64 " cols", c->ld,
+                        c->cols);
     if (!mi__multiply(c->rows, c->ld, &bytes) || !mi__multiply(bytes, 8, &bytes))
         return mi__fail(MI_E_SHAPE, "cost is too large: %" PRId64 " rows of %" PRId64, c->rows,
                         c->ld);
@@ -91,8 +93,8 @@ static mi_status check_values(costs *c, int32_t goal) {
             if (isnan(value) || value == wrong)
                 return mi__fail(MI_E_NUMERIC,
                                 "cost[%" PRId64 "][%" PRId64 "] is %g; only %cinfinity, which "
-                                "forbids a pair, need not be finite", i, j, value,
-                                goal == MI_ASSIGN_MINIMIZE ? '+' : '-');
+                                "forbids a pair, need not be finite",
+                                i, j, value, goal == MI_ASSIGN_MINIMIZE ? '+' : '-');
             if (fabs(value) > largest && isfinite(value))
                 largest = fabs(value);
         }
@@ -266,7 +268,8 @@ static mi_status solve(mi_assign *a, costs c, int32_t goal, int64_t *row_to_col,
         if (count == 0)
             return mi__fail(MI_E_INFEASIBLE,
                             "every matching has a forbidden pair: there is none for the first "
-                            "%" PRId64 " %s alone", i + 1, flip ? "columns" : "rows");
+                            "%" PRId64 " %s alone",
+                            i + 1, flip ? "columns" : "rows");
         augment(&s, i, count);
     }
     const int64_t *forth = flip ? s.col_to_row : s.row_to_col;

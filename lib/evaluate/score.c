@@ -10,8 +10,9 @@
 
 static mi_status check_sizes(int32_t clusters, int32_t classes) {
     if (clusters < 1 || classes < 1)
-        return mi__fail(MI_E_ARG, "clusters and classes must be at least 1, got %" PRId32
-                        " and %" PRId32, clusters, classes);
+        return mi__fail(MI_E_ARG,
+                        "clusters and classes must be at least 1, got %" PRId32 " and %" PRId32,
+                        clusters, classes);
     return MI_OK;
 }
 
@@ -25,8 +26,10 @@ static mi_status check_counts(int32_t clusters, int32_t classes, const int64_t *
         for (int32_t t = 0; t < classes; t++) {
             int64_t count = counts[(int64_t)c * classes + t];
             if (count < 0)
-                return mi__fail(MI_E_NUMERIC, "counts[%" PRId32 "][%" PRId32 "] is %" PRId64
-                                ", must not be negative", c, t, count);
+                return mi__fail(MI_E_NUMERIC,
+                                "counts[%" PRId32 "][%" PRId32 "] is %" PRId64
+                                ", must not be negative",
+                                c, t, count);
             if (count > INT64_MAX - sum)
                 return mi__fail(MI_E_NUMERIC, "counts sum to more than %" PRId64, INT64_MAX);
             sum += count;
@@ -49,11 +52,13 @@ mi_status mi_score_confusion(int64_t n, const int32_t *cluster, const int32_t *t
     }
     for (int64_t i = 0; i < n; i++) {
         if (cluster[i] < 0 || cluster[i] >= clusters)
-            return mi__fail(MI_E_ARG, "cluster[%" PRId64 "] is %" PRId32 ", there are %" PRId32
-                            " clusters", i, cluster[i], clusters);
+            return mi__fail(MI_E_ARG,
+                            "cluster[%" PRId64 "] is %" PRId32 ", there are %" PRId32 " clusters",
+                            i, cluster[i], clusters);
         if (truth[i] >= classes)
-            return mi__fail(MI_E_ARG, "truth[%" PRId64 "] is %" PRId32 ", there are %" PRId32
-                            " classes", i, truth[i], classes);
+            return mi__fail(MI_E_ARG,
+                            "truth[%" PRId64 "] is %" PRId32 ", there are %" PRId32 " classes", i,
+                            truth[i], classes);
     }
     memset(counts, 0, (size_t)clusters * (size_t)classes * sizeof *counts);
     for (int64_t i = 0; i < n; i++)

@@ -15,10 +15,10 @@
 #include <math.h>
 #include <string.h>
 
-#define BLOCK 64          /* samples at a time: both blocks stay in cache up to K of 1000 or so */
-#define TILE_ROWS 4       /* BLOCK and TILE_COLS are multiples of it */
+#define BLOCK 64    /* samples at a time: both blocks stay in cache up to K of 1000 or so */
+#define TILE_ROWS 4 /* BLOCK and TILE_COLS are multiples of it */
 #define TILE_COLS 8
-#define WORTH (1 << 20)   /* multiplications that pay for waking another thread */
+#define WORTH (1 << 20) /* multiplications that pay for waking another thread */
 #define MOST_CLASSES 65536
 
 struct mi_iic {
@@ -112,15 +112,27 @@ static void multiply(mi_context *context, product *p, int64_t rows) {
 
 /* A += z^T w over a block of samples. */
 static void add_joint(mi_context *context, const room *r, int64_t samples) {
-    product p = {.a = r->z, .a_row = 1, .a_step = r->ld, .b = r->w, .c = r->joint,
-                 .ld = r->ld, .cols = r->classes, .steps = samples};
+    product p = {.a = r->z,
+                 .a_row = 1,
+                 .a_step = r->ld,
+                 .b = r->w,
+                 .c = r->joint,
+                 .ld = r->ld,
+                 .cols = r->classes,
+                 .steps = samples};
     multiply(context, &p, r->classes);
 }
 
 /* gradient = x H over a block of samples. */
 static void find_gradient(mi_context *context, const room *r, const double *x, int64_t samples) {
-    product p = {.a = x, .a_row = r->ld, .a_step = 1, .b = r->joint, .c = r->gradient,
-                 .ld = r->ld, .cols = r->classes, .steps = r->classes};
+    product p = {.a = x,
+                 .a_row = r->ld,
+                 .a_step = 1,
+                 .b = r->joint,
+                 .c = r->gradient,
+                 .ld = r->ld,
+                 .cols = r->classes,
+                 .steps = r->classes};
     memset(r->gradient, 0, (size_t)(BLOCK * r->ld) * sizeof(double));
     multiply(context, &p, samples);
 }
@@ -207,12 +219,14 @@ static mi_status check_matrix(int32_t head, const char *name, int64_t rows, int6
                               int64_t ld, size_t size) {
     int64_t bytes;
     if (ld != 0 && ld < classes)
-        return mi__fail(MI_E_SHAPE, "head %" PRId32 ": ld%s is %" PRId64 ", there are %" PRId64
-                        " classes", head, name, ld, classes);
+        return mi__fail(MI_E_SHAPE,
+                        "head %" PRId32 ": ld%s is %" PRId64 ", there are %" PRId64 " classes",
+                        head, name, ld, classes);
     if (!mi__multiply(rows, MI__MAX(ld, classes), &bytes) ||
         !mi__multiply(bytes, (int64_t)size, &bytes))
-        return mi__fail(MI_E_SHAPE, "head %" PRId32 ": %s is too large: %" PRId64
-                        " rows of %" PRId64, head, name, rows, MI__MAX(ld, classes));
+        return mi__fail(MI_E_SHAPE,
+                        "head %" PRId32 ": %s is too large: %" PRId64 " rows of %" PRId64, head,
+                        name, rows, MI__MAX(ld, classes));
     return MI_OK;
 }
 

@@ -55,7 +55,8 @@ static mi_status TYPED(blame)(int32_t head, const char *name, const REAL *x, int
             if (!(value >= 0 && value <= LARGEST))
                 return mi__fail(MI_E_NUMERIC,
                                 "head %" PRId32 ": %s[%" PRId64 "][%" PRId64 "] is %g, must be "
-                                "finite and not negative", head, name, i, c, value);
+                                "finite and not negative",
+                                head, name, i, c, value);
         }
     return mi__fail(MI_E_NUMERIC, "head %" PRId32 ": %s changed while it was read", head, name);
 }

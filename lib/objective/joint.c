@@ -23,7 +23,8 @@ mi_status mi__joint_check(int64_t classes, const double *joint, int64_t *ld, dou
             if (!(value >= 0 && isfinite(value)))
                 return mi__fail(MI_E_NUMERIC,
                                 "joint[%" PRId64 "][%" PRId64 "] is %g, must be finite and not "
-                                "negative", c, d, value);
+                                "negative",
+                                c, d, value);
             total += value;
         }
     if (!(total > 0 && isfinite(total)))

@@ -13,8 +13,8 @@
 
 #include <inttypes.h>
 
-#define TIE 1e-12    /* nats: more than the updates can drift, less than anybody cares for */
-#define FEW 128      /* clusters for which waking threads takes longer than the work */
+#define TIE 1e-12 /* nats: more than the updates can drift, less than anybody cares for */
+#define FEW 128   /* clusters for which waking threads takes longer than the work */
 
 typedef struct merging {
     mi_context *context;

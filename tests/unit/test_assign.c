@@ -153,6 +153,12 @@ START_TEST(test_sums_that_overflow) {
     ck_assert(forth[2] == 2);
     OK(mi_assign_solve_f64(assign, 2, 3, cost, 0, MI_ASSIGN_MINIMIZE, NULL, NULL, &total));
     ck_assert(total == INFINITY); /* of the best matching, beyond float64 all the same */
+    /* the prices on the way would be infinite */
+    const double ends[] = {-1.7e308, 1.7e308,  1e308,    -1.7e308, 1.7e308,
+                           INFINITY, -1.7e308, INFINITY, INFINITY};
+    OK(mi_assign_solve_f64(assign, 3, 3, ends, 0, MI_ASSIGN_MINIMIZE, forth, NULL, NULL));
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(forth[i], 2 - i);
     mi_assign_destroy(assign);
 }
 END_TEST
@@ -253,7 +259,8 @@ START_TEST(test_refuses) {
     double cost[4] = {1, 2, 3, NAN}, total = 7;
     float single[4] = {1, 2, -INFINITY, 4};
     OK(mi_assign_create(NULL, &a));
-    FAILS(MI_E_NUMERIC, "cost[1][1] is", mi_assign_solve_f64(a, 2, 2, cost, 0, 0, forth, NULL, &total));
+    FAILS(MI_E_NUMERIC, "cost[1][1] is",
+          mi_assign_solve_f64(a, 2, 2, cost, 0, 0, forth, NULL, &total));
     FAILS(MI_E_NUMERIC, "cost[1][0] is -inf",
           mi_assign_solve_f32(a, 2, 2, single, 0, MI_ASSIGN_MINIMIZE, forth, NULL, &total));
     OK(mi_assign_solve_f32(a, 2, 2, single, 0, MI_ASSIGN_MAXIMIZE, NULL, NULL, NULL));

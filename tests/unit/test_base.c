@@ -16,7 +16,9 @@ START_TEST(test_philox_known_answers) {
     } known[] = {
         {0, 0, 0, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
         {UINT64_MAX, UINT64_MAX, UINT64_MAX, {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
-        {0x299f31d0a4093822, 0x0370734413198a2e, 0x85a308d3243f6a88,
+        {0x299f31d0a4093822,
+         0x0370734413198a2e,
+         0x85a308d3243f6a88,
          {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}},
     };
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
@@ -114,16 +116,15 @@ static void measure_span(void *arg, int64_t begin, int64_t end) {
     spans *s = arg;
     atomic_fetch_add(&s->count, 1);
     long long least = atomic_load(&s->shortest);
-    while (end - begin < least &&
-           !atomic_compare_exchange_weak(&s->shortest, &least, end - begin))
+    while (end - begin < least && !atomic_compare_exchange_weak(&s->shortest, &least, end - begin))
         ;
 }
 
 START_TEST(test_ranges_keep_their_grain) {
     mi_context *context = context_of(4);
     const int64_t cases[][3] = {/* n, grain, pieces */
-                                {100, 1, 4}, {100, 40, 2}, {100, 60, 1}, {3, 1, 3}, {5, 0, 4},
-                                {INT64_MAX, 1, 4}};
+                                {100, 1, 4}, {100, 40, 2}, {100, 60, 1},
+                                {3, 1, 3},   {5, 0, 4},    {INT64_MAX, 1, 4}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         spans s;
         atomic_init(&s.count, 0);
@@ -144,8 +145,11 @@ static void backwards(void *user, int64_t n, void (*body)(void *arg, int64_t i),
 
 START_TEST(test_host_executes) {
     static atomic_int calls, seen[64];
-    mi_context_options o = {.struct_size = sizeof o, .threads = 2, .parallel_for = backwards,
-                            .executor_user = &calls, .executor_width = 5};
+    mi_context_options o = {.struct_size = sizeof o,
+                            .threads = 2,
+                            .parallel_for = backwards,
+                            .executor_user = &calls,
+                            .executor_width = 5};
     mi_context *context;
     OK(mi_context_create(&o, &context));
     ck_assert_int_eq(mi_context_threads(context), 5);
@@ -284,8 +288,11 @@ static void ledger_release(void *user, void *memory, size_t size) {
 }
 
 static mi_context *ledger_context(ledger *l) {
-    mi_context_options o = {.struct_size = sizeof o, .threads = 3, .alloc = ledger_alloc,
-                            .release = ledger_release, .alloc_user = l};
+    mi_context_options o = {.struct_size = sizeof o,
+                            .threads = 3,
+                            .alloc = ledger_alloc,
+                            .release = ledger_release,
+                            .alloc_user = l};
     mi_context *context;
     OK(mi_context_create(&o, &context));
     return context;
@@ -381,9 +388,10 @@ START_TEST(test_messages) {
 END_TEST
 
 START_TEST(test_status_names) {
-    const mi_status codes[] = {MI_OK, MI_E_ARG, MI_E_SHAPE, MI_E_DTYPE, MI_E_NOMEM, MI_E_STATE,
-                               MI_E_NUMERIC, MI_E_INFEASIBLE, MI_E_IO, MI_E_FORMAT,
-                               MI_E_CANCELLED, MI_E_ABI, MI_E_UNSUPPORTED, MI_E_INTERNAL};
+    const mi_status codes[] = {
+        MI_OK,          MI_E_ARG,     MI_E_SHAPE,       MI_E_DTYPE,   MI_E_NOMEM,
+        MI_E_STATE,     MI_E_NUMERIC, MI_E_INFEASIBLE,  MI_E_IO,      MI_E_FORMAT,
+        MI_E_CANCELLED, MI_E_ABI,     MI_E_UNSUPPORTED, MI_E_INTERNAL};
     const int count = sizeof codes / sizeof codes[0];
     int named = 0;
     for (int i = 0; i < count; i++)
@@ -399,6 +407,5 @@ END_TEST
 
 UNIT_MAIN("base", test_philox_known_answers, test_random_is_its_blocks, test_random_distributions,
           test_every_index_once, test_ranges_keep_their_grain, test_host_executes,
-          test_callers_share_a_context, test_options, test_context_refuses,
-          test_allocator_balances, test_allocator_refuses, test_multiply, test_messages,
-          test_status_names)
+          test_callers_share_a_context, test_options, test_context_refuses, test_allocator_balances,
+          test_allocator_refuses, test_multiply, test_messages, test_status_names)
