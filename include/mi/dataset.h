@@ -41,7 +41,8 @@ typedef struct mi_dataset_shape {
  *   t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, each plain or as .gz (MNIST and
  *   its relatives);
  * - a directory with train/ and test/, each with a folder of PNG files per
- *   class; classes are numbered in the order of strcmp().
+ *   class; classes are numbered in the order of strcmp() of the folders of train/,
+ *   for both parts.
  *
  * @param context   NULL for a private default one; retained
  * @param path      as above

@@ -152,8 +152,8 @@ mi_status mi__path_join(char out[MI__PATH], const char *directory, const char *n
                         const char *ending) {
     int length = snprintf(out, MI__PATH, "%s/%s%s", directory, name, ending);
     if (length < 0 || length >= MI__PATH)
-        return mi__fail(MI_E_ARG, "the path of %s%s would have %d bytes, more than %d", name, ending,
-                        length, MI__PATH - 1);
+        return mi__fail(MI_E_ARG, "the path of %s%s would have %d bytes, more than %d", name,
+                        ending, length, MI__PATH - 1);
     return MI_OK;
 }
 
@@ -193,8 +193,9 @@ static mi_status open_directory(mi_context *context, const char *path, bool trai
     if (is_directory(images))
         return mi__dataset_open_classes(context, images, is_directory(classes) ? classes : images,
                                         out);
-    return mi__fail(MI_E_FORMAT, "%s has neither %s-images-idx3-ubyte (plain or .gz) nor a folder %s",
-                    path, part, folder);
+    return mi__fail(MI_E_FORMAT,
+                    "%s has neither %s-images-idx3-ubyte (plain or .gz) nor a folder %s", path,
+                    part, folder);
 }
 
 mi_status mi_dataset_open(mi_context *context, const char *path, int32_t split, mi_dataset **out) {
@@ -209,8 +210,8 @@ mi_status mi_dataset_open(mi_context *context, const char *path, int32_t split, 
                                  train ? BUILTIN_TRAIN : BUILTIN_TEST, out);
     struct stat st;
     if (stat(path, &st) != 0)
-        return mi__fail(MI_E_IO, "cannot open %s: %s (a directory or \"builtin\" is expected)", path,
-                        strerror(errno));
+        return mi__fail(MI_E_IO, "cannot open %s: %s (a directory or \"builtin\" is expected)",
+                        path, strerror(errno));
     if (!S_ISDIR(st.st_mode))
         return mi__fail(MI_E_FORMAT, "%s is not a directory; mi_dataset_open_idx() reads files",
                         path);

@@ -208,7 +208,8 @@ static void noise_pair(mi__random *r, float out[2]) {
 }
 
 static void ink(const path *p, double pen, mi__random *r, uint8_t out[PIXELS]) {
-    float edge = (float)mi__random_range(r, 0.5, 0.9), strength = (float)mi__random_range(r, 190, 255);
+    float edge = (float)mi__random_range(r, 0.5, 0.9);
+    float strength = (float)mi__random_range(r, 190, 255);
     float noise = (float)mi__random_range(r, 0, 14);
     float nearest[PIXELS], bell[2] = {0};
     for (int i = 0; i < PIXELS; i++)
@@ -228,7 +229,8 @@ static void ink(const path *p, double pen, mi__random *r, uint8_t out[PIXELS]) {
 
 static int32_t draw(uint64_t seed, uint64_t number, uint8_t out[PIXELS]) {
     /* 1024 blocks of numbers for each image, far more than it takes */
-    mi__random r = mi__random_at(seed, MI__STREAM_DIGITS + (number >> 32), (uint32_t)number * 1024ull);
+    uint64_t counter = (uint64_t)(uint32_t)number << 10;
+    mi__random r = mi__random_at(seed, MI__STREAM_DIGITS + (number >> 32), counter);
     int32_t label = (int32_t)mi__random_below(&r, 10);
     path p;
     trace(styles[label][mi__random_below(&r, 3)], &r, &p);

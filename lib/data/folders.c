@@ -98,12 +98,13 @@ static mi_status list_files(const char *path, const list *classes, list *folders
         char whole[MI__PATH];
         MI__TRY(mi__path_join(whole, path, folders->entries[i].text, ""));
         if (class == NULL)
-            return mi__fail(MI_E_FORMAT, "%s is a class that the training part doesn't have", whole);
+            return mi__fail(MI_E_FORMAT, "%s is a class that the training part doesn't have",
+                            whole);
         MI__TRY(list_directory(files, whole, (int32_t)(class - classes->entries), add_png));
     }
     if (files->count == 0)
-        return mi__fail(MI_E_FORMAT, "%s has no folders with .png files (folders: %" PRId64 ")", path,
-                        folders->count);
+        return mi__fail(MI_E_FORMAT, "%s has no folders with .png files (folders: %" PRId64 ")",
+                        path, folders->count);
     return MI_OK;
 }
 
@@ -116,8 +117,8 @@ static mi_status append_image(mi_dataset *set, const list *files, int64_t number
     MI__TRY(mi__png_read(set->context, path, &height, &width, &channels, &image, &bytes));
     mi_status status = MI_OK;
     if (height > MI__LARGEST_SIDE || width > MI__LARGEST_SIDE)
-        status = mi__fail(MI_E_SHAPE, "%s has %d x %d pixels, at most %d x %d are read", path, height,
-                          width, MI__LARGEST_SIDE, MI__LARGEST_SIDE);
+        status = mi__fail(MI_E_SHAPE, "%s has %d x %d pixels, at most %d x %d are read", path,
+                          height, width, MI__LARGEST_SIDE, MI__LARGEST_SIDE);
     else if (number == 0)
         status = mi__dataset_set_shape(set, files->count, height, width, channels);
     else if (height != set->height || width != set->width || channels != set->channels)

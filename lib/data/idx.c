@@ -63,11 +63,12 @@ static mi_status read_header(const reader *r, int *dimensions, int64_t size[MOST
     int64_t got;
     MI__TRY(read_bytes(r, h, 4, &got));
     if (got < 4)
-        return mi__fail(MI_E_FORMAT, "%s has %" PRId64 " bytes, less than the header of an IDX file",
-                        r->path, got);
+        return mi__fail(MI_E_FORMAT,
+                        "%s has %" PRId64 " bytes, less than the header of an IDX file", r->path,
+                        got);
     if (h[0] != 0 || h[1] != 0)
-        return mi__fail(MI_E_FORMAT, "%s is no IDX file: it begins with %02x %02x %02x %02x", r->path,
-                        h[0], h[1], h[2], h[3]);
+        return mi__fail(MI_E_FORMAT, "%s is no IDX file: it begins with %02x %02x %02x %02x",
+                        r->path, h[0], h[1], h[2], h[3]);
     if (h[2] != UNSIGNED_BYTES)
         return mi__fail(MI_E_FORMAT, "%s has elements of type 0x%02x, only 0x08 (bytes) is read",
                         r->path, h[2]);
@@ -83,7 +84,8 @@ static mi_status read_header(const reader *r, int *dimensions, int64_t size[MOST
         const uint8_t *b = h + 4 + 4 * i;
         size[i] = (int64_t)b[0] << 24 | b[1] << 16 | b[2] << 8 | b[3];
         if (size[i] == 0)
-            return mi__fail(MI_E_FORMAT, "%s: dimension %d of %d is 0", r->path, i + 1, *dimensions);
+            return mi__fail(MI_E_FORMAT, "%s: dimension %d of %d is 0", r->path, i + 1,
+                            *dimensions);
     }
     return MI_OK;
 }
@@ -111,8 +113,8 @@ static mi_status read_body(const reader *r, int64_t total, mi__bytes *body) {
 static mi_status set_shape(const reader *r, int dimensions, const int64_t size[MOST_DIMENSIONS],
                            mi_dataset *set) {
     if (dimensions < 3)
-        return mi__fail(MI_E_FORMAT, "%s has %d dimension%s, images have 3 or 4", r->path, dimensions,
-                        dimensions == 1 ? "" : "s");
+        return mi__fail(MI_E_FORMAT, "%s has %d dimension%s, images have 3 or 4", r->path,
+                        dimensions, dimensions == 1 ? "" : "s");
     int64_t channels = dimensions == 4 ? size[3] : 1, bytes;
     if (size[1] > MI__LARGEST_SIDE || size[2] > MI__LARGEST_SIDE || channels > MI__MOST_CHANNELS)
         return mi__fail(MI_E_FORMAT, "%s has images of %" PRId64 " x %" PRId64 " x %" PRId64

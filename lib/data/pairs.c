@@ -224,8 +224,9 @@ static mi_status make_slots(mi_pairs *p) {
     const mi_pairs_options *o = &p->options;
     int64_t count = o->workers > 0 ? o->ahead : 1, twins, all;
     if (!mi__multiply(p->rows, p->view, &twins) || !mi__multiply(twins, count, &all))
-        return mi__fail(MI_E_SHAPE, "%" PRId64 " batches of %" PRId64 " twins of %d x %d x %d are more "
-                        "than fit", count, p->rows, o->size, o->size, p->dataset->channels);
+        return mi__fail(MI_E_SHAPE, "%" PRId64 " batches of %" PRId64
+                        " twins of %d x %d x %d are more than fit", count, p->rows, o->size,
+                        o->size, p->dataset->channels);
     int64_t *index = take(p, count * o->batch, sizeof *index);
     if (index == NULL)
         return MI_E_NOMEM;

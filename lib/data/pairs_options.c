@@ -9,8 +9,8 @@
 
 static mi_status int_option(const char *name, int64_t value, int64_t low, int64_t high) {
     if (value < low || value > high)
-        return mi__fail(MI_E_ARG, "%s must be in %" PRId64 " to %" PRId64 ", got %" PRId64, name, low,
-                        high, value);
+        return mi__fail(MI_E_ARG, "%s must be in %" PRId64 " to %" PRId64 ", got %" PRId64, name,
+                        low, high, value);
     return MI_OK;
 }
 
@@ -54,8 +54,8 @@ mi_status mi__pairs_options_load(const mi_context *context, const mi_dataset *se
     o->workers = o->workers == 0 ? 1 : o->workers;
     o->ahead = o->ahead == 0 ? 4 : o->ahead;
     if (o->batch > set->count)
-        return mi__fail(MI_E_SHAPE, "batch is %" PRId64 ", the set has %" PRId64 " images", o->batch,
-                        set->count);
+        return mi__fail(MI_E_SHAPE, "batch is %" PRId64 ", the set has %" PRId64 " images",
+                        o->batch, set->count);
     if (o->size > set->height)
         return mi__fail(MI_E_SHAPE, "size is %d, the images are %d x %d", o->size, set->height,
                         set->width);

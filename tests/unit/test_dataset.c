@@ -87,7 +87,8 @@ START_TEST(bad_arrays_are_refused) {
     FAILS(MI_E_ARG, "out", mi_dataset_from_u8(NULL, 1, 1, 1, 1, &byte, NULL, NULL));
     FAILS(MI_E_SHAPE, "more than fit",
           mi_dataset_from_u8(NULL, INT64_MAX, 4096, 4096, 1, &byte, NULL, &set));
-    FAILS(MI_E_NUMERIC, "value 1 of image 1 is", mi_dataset_from_f32(NULL, 2, 2, 1, 1, bad, NULL, &set));
+    FAILS(MI_E_NUMERIC, "value 1 of image 1 is",
+          mi_dataset_from_f32(NULL, 2, 2, 1, 1, bad, NULL, &set));
     bad[3] = INFINITY;
     FAILS(MI_E_NUMERIC, "inf", mi_dataset_from_f32(NULL, 2, 2, 1, 1, bad, NULL, &set));
     ck_assert_ptr_null(set);
@@ -265,7 +266,8 @@ static const struct hostile {
     {BYTES("\0\0\x08\3\0\0\0\1\0\0\x10\1\0\0\0\1\7"), MI_E_FORMAT, "4097 x 1 x 1"},
     {BYTES("\0\0\x08\4\0\0\0\1\0\0\0\1\0\0\0\1\xff\xff\xff\xff\7"), MI_E_FORMAT, "4294967295"},
     {BYTES("\0\0\x08\4\xff\xff\xff\xff\0\0\x10\0\0\0\x10\0\0\0\4\0"), MI_E_FORMAT, "more than fit"},
-    {BYTES("\0\0\x08\3\0\0\0\2\0\0\0\1\0\0\0\1\7"), MI_E_FORMAT, "has 1 bytes of data, its header promises 2"},
+    {BYTES("\0\0\x08\3\0\0\0\2\0\0\0\1\0\0\0\1\7"), MI_E_FORMAT,
+     "has 1 bytes of data, its header promises 2"},
     {BYTES("\0\0\x08\3\x80\0\0\0\0\0\0\x1c\0\0\0\x1c\7\7"), MI_E_FORMAT, "promises 1683627180032"},
     {BYTES("\0\0\x08\3\0\0\0\1\0\0\0\1\0\0\0\1\7\7"), MI_E_FORMAT, "more than the 1 bytes"},
     {BYTES("\x1f\x8b\x08\0\0\0\0\0\0\3"), MI_E_FORMAT, "gzip"},
@@ -306,7 +308,8 @@ START_TEST(hostile_labels_are_refused) {
           mi_dataset_open_idx(NULL, scratch_path("i"), scratch_path("l"), &set));
     FAILS(MI_E_FORMAT, "has 3 dimensions, labels have 1",
           mi_dataset_open_idx(NULL, scratch_path("i"), scratch_path("i"), &set));
-    FAILS(MI_E_IO, "none", mi_dataset_open_idx(NULL, scratch_path("i"), scratch_path("none"), &set));
+    FAILS(MI_E_IO, "none",
+          mi_dataset_open_idx(NULL, scratch_path("i"), scratch_path("none"), &set));
     write_idx(scratch_path("l"), 1, (uint32_t[]){4}, 5, false);
     FAILS(MI_E_FORMAT, "more than the 4 bytes",
           mi_dataset_open_idx(NULL, scratch_path("i"), scratch_path("l"), &set));

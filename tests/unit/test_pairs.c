@@ -121,7 +121,8 @@ static void ck_against_naive(int32_t side, int32_t channels, mi_pairs_options o)
     OK(mi_pairs_create(NULL, set, &o, &pairs));
     batch b = batch_for(pairs);
     int64_t values = (int64_t)side * side * channels, view = (int64_t)o.size * o.size * channels;
-    float *whole = malloc((size_t)values * sizeof *whole), *twin = malloc((size_t)view * sizeof *twin);
+    float *whole = malloc((size_t)values * sizeof *whole);
+    float *twin = malloc((size_t)view * sizeof *twin);
     image m = {whole, side, channels};
     for (int64_t number = 0; number < 7; number++) {
         OK(mi_pairs_next(pairs, b.x, b.xt, b.index));
@@ -246,8 +247,10 @@ END_TEST
 
 START_TEST(seeking_resumes) {
     enum { BATCHES = 20 };
-    mi_dataset *set = random_set(23, 12, 1);
-    mi_pairs_options o = {.struct_size = sizeof o, .seed = 4, .batch = 5, .workers = -1};
+    mi_dataset *set = random_set(23, 28, 1);
+    /* long enough batches that a jump finds the workers busy */
+    mi_pairs_options o = {.struct_size = sizeof o, .seed = 4, .batch = 5, .repeats = 16};
+    o.workers = -1;
     mi_pairs *straight, *jumping;
     OK(mi_pairs_create(NULL, set, &o, &straight));
     batch want[BATCHES], got;
@@ -450,7 +453,8 @@ END_TEST
 START_TEST(destruction_needs_no_waiting) {
     mi_dataset *set = random_set(50, 28, 1);
     for (int i = 0; i < 30; i++) {
-        mi_pairs_options o = {.struct_size = sizeof o, .batch = 50, .workers = 3, .ahead = 1 + i % 5};
+        mi_pairs_options o = {.struct_size = sizeof o, .batch = 50, .workers = 3};
+        o.ahead = 1 + i % 5;
         mi_pairs *pairs;
         OK(mi_pairs_create(NULL, set, &o, &pairs));
         if (i % 2)
