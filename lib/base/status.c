@@ -12,6 +12,9 @@ mi_status mi__fail(mi_status status, const char *format, ...) {
     va_start(args, format);
     vsnprintf(message, sizeof message, format, args);
     va_end(args);
+    for (char *c = message; *c != '\0'; c++) /* names and texts of others may hold line ends */
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            *c = '?';
     return status;
 }
 

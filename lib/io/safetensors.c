@@ -114,14 +114,13 @@ static mi_status check_names(const mi__safetensors *s) {
     for (int32_t i = 1; i < s->count; i++)
         if (by_name(s->by_name[i - 1], s->by_name[i]) == 0) {
             const mi__entry *e = s->by_name[i];
-            return mi__fail(MI_E_FORMAT, "%s: tensor %s is there twice", s->path,
-                            mi__show(e->tensor.name).text);
+            return mi__fail(MI_E_FORMAT, "%s: tensor %.64s is there twice", s->path,
+                            e->tensor.name);
         }
     for (int32_t i = 1; i < s->pair_count; i++)
         if (by_key(s->by_key[i - 1], s->by_key[i]) == 0) {
             const mi__pair *p = s->by_key[i];
-            return mi__fail(MI_E_FORMAT, "%s: metadata %s is there twice", s->path,
-                            mi__show(p->key).text);
+            return mi__fail(MI_E_FORMAT, "%s: metadata %.64s is there twice", s->path, p->key);
         }
     return MI_OK;
 }
@@ -132,8 +131,8 @@ static mi_status check_layout(const mi__safetensors *s) {
         const mi__entry *e = s->by_data[i];
         if (e->begin != end)
             return mi__fail(MI_E_FORMAT,
-                            "%s: tensor %s starts at %" PRId64 " and %s what ends at %" PRId64,
-                            s->path, mi__show(e->tensor.name).text, e->begin,
+                            "%s: tensor %.64s starts at %" PRId64 " and %s what ends at %" PRId64,
+                            s->path, e->tensor.name, e->begin,
                             e->begin < end ? "overlaps" : "leaves a hole after", end);
         end = e->end;
     }
@@ -262,15 +261,15 @@ mi_status mi__safetensors_read_as(mi__safetensors *s, const char *name, int32_t 
                                   const int64_t *shape, void *out) {
     const mi__tensor *t = mi__safetensors_find(s, name);
     if (t == NULL)
-        return mi__fail(MI_E_FORMAT, "%s has no tensor %s", s->path, mi__show(name).text);
+        return mi__fail(MI_E_FORMAT, "%s has no tensor %.64s", s->path, name);
     if (t->dtype != dtype)
-        return mi__fail(MI_E_DTYPE, "%s: tensor %s is %s, expected %s", s->path,
-                        mi__show(name).text, mi__dtype_name(t->dtype), mi__dtype_name(dtype));
+        return mi__fail(MI_E_DTYPE, "%s: tensor %.64s is %s, expected %s", s->path, name,
+                        mi__dtype_name(t->dtype), mi__dtype_name(dtype));
     if (t->dims != dims ||
         (dims > 0 && memcmp(t->shape, shape, (size_t)dims * sizeof *shape) != 0)) {
         char found[128], wanted[128];
-        return mi__fail(MI_E_SHAPE, "%s: tensor %s is %s, expected %s", s->path,
-                        mi__show(name).text, show_shape(found, sizeof found, t->dims, t->shape),
+        return mi__fail(MI_E_SHAPE, "%s: tensor %.64s is %s, expected %s", s->path, name,
+                        show_shape(found, sizeof found, t->dims, t->shape),
                         show_shape(wanted, sizeof wanted, dims, shape));
     }
     return mi__safetensors_read(s, t, out);

@@ -32,13 +32,6 @@ struct mi__safetensors {
     bool has_metadata;
 };
 
-/* A name for a message: on one line and not too long, whatever the file says. */
-typedef struct mi__shown {
-    char text[72];
-} mi__shown;
-
-mi__shown mi__show(const char *name);
-
 /* Takes the header apart: fills the entries and pairs, each checked on its own, and by_data,
  * by_name and by_key in the order of the header. */
 mi_status mi__safetensors_parse(mi__safetensors *s);

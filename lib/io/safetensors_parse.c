@@ -11,13 +11,6 @@
     ((int64_t)sizeof "\"\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[0,0]}" - 1)
 #define PAIR_SHORTEST ((int64_t)sizeof "\"\":\"\"" - 1)
 
-mi__shown mi__show(const char *name) {
-    mi__shown s = {{0}};
-    for (size_t i = 0; name[i] != '\0' && i < sizeof s.text - 1; i++)
-        s.text[i] = (unsigned char)name[i] < 0x20 || name[i] == 0x7f ? '?' : name[i];
-    return s;
-}
-
 /* -- the header's parts ----------------------------------------------------------------------- */
 
 static mi_status parse_dtype(mi__json *j, int32_t *dtype) {
@@ -28,7 +21,7 @@ static mi_status parse_dtype(mi__json *j, int32_t *dtype) {
             *dtype = i;
             return MI_OK;
         }
-    return mi__fail(MI_E_FORMAT, "%s: unknown dtype \"%s\"", j->path, mi__show(name).text);
+    return mi__fail(MI_E_FORMAT, "%s: unknown dtype \"%.64s\"", j->path, name);
 }
 
 /* As many numbers as there are, at most `most`. */
@@ -67,11 +60,11 @@ static mi_status parse_member(mi__json *j, mi__entry *e, uint32_t *seen) {
                      : strcmp(key, "data_offsets") == 0 ? 4
                                                         : 0;
     if (which == 0)
-        return mi__fail(MI_E_FORMAT, "%s: tensor %s has an unknown member \"%s\"", j->path,
-                        mi__show(e->tensor.name).text, mi__show(key).text);
+        return mi__fail(MI_E_FORMAT, "%s: tensor %.64s has an unknown member \"%.64s\"", j->path,
+                        e->tensor.name, key);
     if ((*seen & which) != 0)
-        return mi__fail(MI_E_FORMAT, "%s: tensor %s has two members \"%s\"", j->path,
-                        mi__show(e->tensor.name).text, key);
+        return mi__fail(MI_E_FORMAT, "%s: tensor %.64s has two members \"%s\"", j->path,
+                        e->tensor.name, key);
     *seen |= which;
     if (which == 1)
         return parse_dtype(j, &e->tensor.dtype);
@@ -85,17 +78,15 @@ static mi_status check_entry(const mi__json *j, const mi__entry *e, int64_t data
     int64_t bytes;
     if (e->begin > e->end || e->end > data_size)
         return mi__fail(MI_E_FORMAT,
-                        "%s: tensor %s lies at %" PRId64 " to %" PRId64 ", the data has %" PRId64
+                        "%s: tensor %.64s lies at %" PRId64 " to %" PRId64 ", the data has %" PRId64
                         " bytes",
-                        j->path, mi__show(name).text, e->begin, e->end, data_size);
+                        j->path, name, e->begin, e->end, data_size);
     if (!mi__tensor_bytes(&e->tensor, &bytes))
-        return mi__fail(MI_E_FORMAT, "%s: tensor %s has a shape beyond 63 bits", j->path,
-                        mi__show(name).text);
+        return mi__fail(MI_E_FORMAT, "%s: tensor %.64s has a shape beyond 63 bits", j->path, name);
     if (bytes != e->end - e->begin)
         return mi__fail(MI_E_FORMAT,
-                        "%s: tensor %s has %" PRId64 " bytes, its shape of %s needs %" PRId64,
-                        j->path, mi__show(name).text, e->end - e->begin,
-                        mi__dtype_name(e->tensor.dtype), bytes);
+                        "%s: tensor %.64s has %" PRId64 " bytes, its shape of %s needs %" PRId64,
+                        j->path, name, e->end - e->begin, mi__dtype_name(e->tensor.dtype), bytes);
     return MI_OK;
 }
 
@@ -112,7 +103,7 @@ static mi_status parse_tensor(mi__json *j, char *name, mi__entry *e, int64_t dat
         MI__TRY(parse_member(j, e, &seen));
     }
     if (seen != 7)
-        return mi__fail(MI_E_FORMAT, "%s: tensor %s lacks its %s", j->path, mi__show(name).text,
+        return mi__fail(MI_E_FORMAT, "%s: tensor %.64s lacks its %s", j->path, name,
                         (seen & 1) == 0   ? "dtype"
                         : (seen & 2) == 0 ? "shape"
                                           : "data_offsets");
