@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The N-th allocation fails, N = 1, 2, 3, ...: over the life of a training run there is always
+ * MI_E_NOMEM, never a leak, and what exists stays usable. */
+#include "unit.h"
+
+#include "../../lib/base/base.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <unistd.h>
+
+typedef struct failing {
+    atomic_llong calls, living, fail_at; /* fail_at 0: never */
+} failing;
+
+static void *failing_alloc(void *user, size_t size, size_t align) {
+    failing *f = user;
+    if (atomic_fetch_add(&f->calls, 1) + 1 == f->fail_at)
+        return NULL;
+    atomic_fetch_add(&f->living, 1);
+    return aligned_alloc(align, size);
+}
+
+static void failing_release(void *user, void *memory, size_t size) {
+    failing *f = user;
+    (void)size;
+    atomic_fetch_sub(&f->living, 1);
+    free(memory);
+}
+
+enum { BATCH = 8, REPEATS = 2, SIDE = 24 };
+
+typedef struct run {
+    mi_context *context;
+    mi_dataset *set;
+    mi_pairs *pairs;
+    mi_encoder *encoder;
+    mi_optimizer *optimizer;
+    mi_cluster *cluster;
+    mi_iic *iic;
+    mi_assign *assign;
+} run;
+
+static mi_status create(failing *f, run *r) {
+    mi_context_options co = {.struct_size = sizeof co, .threads = 2, .seed = 3, .alloc_user = f,
+                             .alloc = failing_alloc, .release = failing_release};
+    MI__TRY(mi_context_create(&co, &r->context));
+    MI__TRY(mi_dataset_digits(r->context, 1, 0, 40, &r->set));
+    mi_pairs_options po = {.struct_size = sizeof po, .batch = BATCH, .repeats = REPEATS};
+    MI__TRY(mi_pairs_create(r->context, r->set, &po, &r->pairs));
+    MI__TRY(mi_encoder_create(r->context, "conv 4, bn, relu, maxpool, conv 8 bias, gap | softmax 3, softmax 10, softmax 12", NULL, &r->encoder));
+    MI__TRY(mi_optimizer_create(r->encoder, NULL, &r->optimizer));
+    MI__TRY(mi_iic_create(r->context, NULL, &r->iic));
+    MI__TRY(mi_assign_create(r->context, &r->assign));
+    return mi_cluster_create(r->encoder, r->optimizer, NULL, &r->cluster);
+}
+
+static mi_status use(run *r, const char *path) {
+    static float x[BATCH * SIDE * SIDE], xt[BATCH * REPEATS * SIDE * SIDE], dx[BATCH * SIDE * SIDE], dy[BATCH * 12];
+    mi_cluster_score score[3] = {{.struct_size = sizeof score[0]}};
+    const float *heads[3] = {dy, NULL, dy};
+    float features[BATCH * 8] = {0};
+    double cost[6] = {1, 2, 3, 4, 5, 6}, joint[16];
+    int64_t matched[3];
+    int32_t group[4];
+    for (int i = 0; i < 16; i++)
+        joint[i] = 1 + i % 5;
+    MI__TRY(mi_pairs_next(r->pairs, x, xt, NULL));
+    MI__TRY(mi_cluster_step(r->cluster, BATCH, x, REPEATS, xt, NULL));
+    MI__TRY(mi_cluster_restart(r->cluster, r->pairs, 1, NULL));
+    MI__TRY(mi_cluster_evaluate(r->cluster, r->set, score));
+    MI__TRY(mi_cluster_predict(r->cluster, -1, BATCH, x, NULL, dy));
+    MI__TRY(mi_encoder_forward(r->encoder, MI_MODE_TRAIN, BATCH, x));
+    MI__TRY(mi_encoder_backward(r->encoder, heads, features, dx));
+    MI__TRY(mi_encoder_save(r->encoder, path));
+    MI__TRY(mi_encoder_load(r->encoder, path));
+    MI__TRY(mi_cluster_save(r->cluster, r->pairs, path));
+    MI__TRY(mi_cluster_restore(r->cluster, r->pairs, path));
+    MI__TRY(mi_assign_solve_f64(r->assign, 3, 2, cost, 0, MI_ASSIGN_MINIMIZE, matched, NULL, NULL));
+    return mi_iic_merge(r->context, 4, joint, 0, 2, group, NULL);
+}
+
+static void destroy(run *r) {
+    mi_cluster_destroy(r->cluster);
+    mi_optimizer_destroy(r->optimizer);
+    mi_encoder_destroy(r->encoder);
+    mi_pairs_destroy(r->pairs);
+    mi_dataset_destroy(r->set);
+    mi_iic_destroy(r->iic);
+    mi_assign_destroy(r->assign);
+    mi_context_destroy(r->context);
+}
+
+START_TEST(every_allocation_may_fail) {
+    char path[] = "/tmp/libmi-nomem-XXXXXX";
+    ck_assert_int_ge(close(mkstemp(path)), 0);
+    bool whole = false;
+    int64_t failures = 0;
+    for (int64_t at = 1; !whole; at++) {
+        failing f = {0};
+        run r = {0};
+        f.fail_at = at;
+        mi_status status = create(&f, &r);
+        bool created = status == MI_OK;
+        if (created)
+            status = use(&r, path);
+        whole = f.calls < at;
+        ck_assert_msg(status == (whole ? MI_OK : MI_E_NOMEM), "allocation %lld: %s: %s", (long long)at,
+                      mi_status_name(status), mi_error_message());
+        failures += !whole;
+        if (created) { /* the same handles work once there is memory again */
+            f.fail_at = 0;
+            OK(use(&r, path));
+        }
+        destroy(&r);
+        ck_assert_msg(f.living == 0, "allocation %lld: %lld blocks leak", (long long)at, (long long)f.living);
+    }
+    ck_assert_int_gt(failures, 100); /* the hook was really in the way */
+    unlink(path);
+}
+END_TEST
+
+UNIT_MAIN("nomem", every_allocation_may_fail)
