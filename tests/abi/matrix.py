@@ -4,6 +4,7 @@
 usage: matrix.py SOURCE_ROOT COMPILER..."""
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -71,6 +72,22 @@ def check_macros(compiler, include, work):
     return ['mi.h defines %s' % m for m in sorted(added) if not m.startswith('LIBMI_')]
 
 
+def check_code_in_text(compiler, root, work):
+    """The programs in the documents: each block of C that has a main()."""
+    complaints, count = [], 0
+    for text in [root / 'README.md', *sorted((root / 'docs').glob('*.md'))]:
+        for block in re.findall(r'^```c\n(.*?)^```', text.read_text(encoding='utf-8'), re.S | re.M):
+            if 'int main(' in block:
+                count += 1
+                source = work / 'document.c'
+                source.write_text(block)
+                done = subprocess.run([*compiler, '-std=c11', '-Wall', '-Wextra', '-Werror', '-I',
+                                       str(root / 'include'), '-fsyntax-only', str(source)],
+                                      capture_output=True, text=True)
+                complaints += ['%s: %s' % (text.name, done.stderr)] if done.returncode else []
+    return complaints if count else ['no program found in README.md and docs/']
+
+
 def main():
     root, own = pathlib.Path(sys.argv[1]), sys.argv[2:]
     include = root / 'include'
@@ -93,6 +110,7 @@ def main():
                     tap.point('headers compile: ' + name, check_language(
                         compiler, standard, suffix, include, names, work))
         tap.point('macros begin with LIBMI_', check_macros(own, include, work))
+        tap.point('programs in the documents compile', check_code_in_text(own, root, work))
     tap.end()
 
 
