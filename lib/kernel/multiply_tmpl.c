@@ -14,6 +14,9 @@ INLINE void multiply_rows(const int vectors, int64_t depth, const float *a, int6
 #pragma GCC unroll 4
         for (int j = 0; j < vectors; j++)
             sum[i][j] = broadcast(0);
+    if (add) /* from memory while the sums are made */
+        for (int i = 0; i < ROWS * vectors * LANES; i += 16)
+            __builtin_prefetch(c + i, 1);
     for (int64_t k = 0; k < depth; k++) {
         vec right[PANEL_VECTORS];
 #pragma GCC unroll 4

@@ -96,24 +96,42 @@ static void norm_train(mi_context *ctx, int64_t rows, int64_t c, const void *x, 
     norm_eval(ctx, rows, c, x, scale, shift, mean, inverse, slope, y);
 }
 
-/* Sums of g and of g u. */
-static void gradients_block(void *arg, int64_t b) {
-    const norm_job *job = arg;
-    const int64_t c = job->c, end = MI__MIN(job->rows, (b + 1) * BLOCK);
+/* Adds g and g u of `count` rows, known at compile time, to the sums. A few rows are summed in the own
+ * precision first, so that most of the work isn't conversion. */
+ALWAYS_INLINE void add_gradients(const norm_job *job, int64_t r, const int count,
+                                 double *restrict sum, double *restrict product) {
+    const int64_t c = job->c;
     const real slope = job->slope;
     const real *restrict scale = job->scale, *restrict shift = job->shift;
     const real *restrict mean = job->mean, *restrict inverse = job->inverse;
-    double *restrict sum = job->sums + b * 2 * c, *restrict product = sum + c;
-    memset(sum, 0, (size_t)(2 * c) * sizeof *sum);
-    for (int64_t r = b * BLOCK; r < end; r++) {
-        const real *restrict x = job->x + r * c, *restrict dy = job->dy + r * c;
-        for (int64_t i = 0; i < c; i++) {
-            real d = x[i] - mean[i], v = d * (inverse[i] * scale[i]) + shift[i];
-            real g = v > 0 ? dy[i] : slope * dy[i];
-            sum[i] += (double)g;
-            product[i] += (double)g * (double)(d * inverse[i]);
+    const real *restrict x = job->x + r * c, *restrict dy = job->dy + r * c;
+    fetch_ahead(x, count * c);
+    fetch_ahead(dy, count * c);
+    for (int64_t i = 0; i < c; i++) {
+        const real factor = inverse[i] * scale[i];
+        real s = 0, p = 0;
+        UNROLL
+        for (int k = 0; k < count; k++) {
+            real d = x[k * c + i] - mean[i], v = d * factor + shift[i];
+            real g = v > 0 ? dy[k * c + i] : slope * dy[k * c + i];
+            s += g;
+            p += g * d;
         }
+        sum[i] += (double)s;
+        product[i] += (double)(p * inverse[i]);
     }
+}
+
+/* Sums of g and of g u. */
+static void gradients_block(void *arg, int64_t b) {
+    const norm_job *job = arg;
+    int64_t r = b * BLOCK, end = MI__MIN(job->rows, r + BLOCK);
+    double *sum = job->sums + b * 2 * job->c, *product = sum + job->c;
+    memset(sum, 0, (size_t)(2 * job->c) * sizeof *sum);
+    for (; r + 8 <= end; r += 8)
+        add_gradients(job, r, 8, sum, product);
+    for (; r < end; r++)
+        add_gradients(job, r, 1, sum, product);
 }
 
 static void norm_backward_rows(void *arg, int64_t begin, int64_t end) {
@@ -126,6 +144,8 @@ static void norm_backward_rows(void *arg, int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; r++) {
         const real *x = job->x + r * c, *dy = job->dy + r * c;
         real *dx = job->dx + r * c;
+        fetch_ahead(x, c);
+        fetch_ahead(dy, c);
         INDEPENDENT
         for (int64_t i = 0; i < c; i++) {
             real factor = inverse[i] * scale[i], d = x[i] - mean[i], v = d * factor + shift[i];

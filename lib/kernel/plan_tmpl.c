@@ -53,16 +53,36 @@ static int64_t panel_width(const plan *p, int64_t panel) {
     return MI__MIN(PANEL, p->width - panel * PANEL);
 }
 
-/* Where the size x size pixels of a tile are, rows of MAX_P; `zeros` where they are off the map. */
-INLINE void locate(const plan *p, const int size, const float *map, int64_t channels, int64_t tile,
+/* Where a tile is: the image, and its place among the tiles of the map. */
+typedef struct place {
+    int64_t n, row, column;
+} place;
+
+static place place_of(const plan *p, int64_t tile) {
+    int64_t row = tile / p->across;
+    return (place){row / p->down, row % p->down, tile % p->across};
+}
+
+static void advance(const plan *p, place *at) {
+    if (++at->column == p->across) {
+        at->column = 0;
+        if (++at->row == p->down) {
+            at->row = 0;
+            at->n++;
+        }
+    }
+}
+
+/* The size x size pixels of a tile, in rows of MAX_P; `zeros` where they are off the map. */
+INLINE void locate(const plan *p, const int size, const float *map, int64_t channels, place tile,
                    int64_t border, const float *zeros, const float **at) {
-    int64_t n = tile / (p->down * p->across), in_map = tile % (p->down * p->across);
-    int64_t top = in_map / p->across * p->m - border, left = in_map % p->across * p->m - border;
+    const int64_t h = p->s.h, w = p->s.w;
+    int64_t top = tile.row * p->m - border, left = tile.column * p->m - border;
     for (int i = 0; i < size; i++)
         for (int j = 0; j < size; j++) {
             int64_t r = top + i, q = left + j;
-            bool inside = r >= 0 && r < p->s.h && q >= 0 && q < p->s.w;
-            at[i * MAX_P + j] = inside ? map + ((n * p->s.h + r) * p->s.w + q) * channels : zeros;
+            bool inside = r >= 0 && r < h && q >= 0 && q < w;
+            at[i * MAX_P + j] = inside ? map + ((tile.n * h + r) * w + q) * channels : zeros;
         }
 }
 
@@ -102,7 +122,7 @@ INLINE void input_vector(const int m, const float *const *at, int64_t channel, i
 }
 
 INLINE void input_tile(const int m, const plan *p, const float *x, const float *zeros,
-                       int64_t tile, float *v, int64_t plane) {
+                       place tile, float *v, int64_t plane) {
     const float *at[MAX_P * MAX_P];
     int64_t channel = 0;
     locate(p, m + 2, x, p->s.in, tile, 1, zeros, at);
@@ -112,7 +132,7 @@ INLINE void input_tile(const int m, const plan *p, const float *x, const float *
         input_vector(m, at, channel, p->s.in - channel, v, plane);
 }
 
-static void input_neighbourhood(const plan *p, const float *x, const float *zeros, int64_t pixel,
+static void input_neighbourhood(const plan *p, const float *x, const float *zeros, place pixel,
                                 float *v) {
     const float *at[MAX_P * MAX_P];
     locate(p, 3, x, p->s.in, pixel, 1, zeros, at);
@@ -126,12 +146,13 @@ static void input_neighbourhood(const plan *p, const float *x, const float *zero
 /* Tiles begin .. end - 1 to v [points][end - begin][ldv] with `plane` elements between points. */
 static void input_tiles(const plan *p, const float *x, const float *zeros, int64_t begin,
                         int64_t end, float *v, int64_t plane) {
-    for (int64_t tile = begin; tile < end; tile++, v += p->ldv)
+    place at = place_of(p, begin);
+    for (int64_t tile = begin; tile < end; tile++, advance(p, &at), v += p->ldv)
         switch (p->m) {
-        case 1: input_neighbourhood(p, x, zeros, tile, v); break;
-        case 2: input_tile(2, p, x, zeros, tile, v, plane); break;
-        case 3: input_tile(3, p, x, zeros, tile, v, plane); break;
-        default: input_tile(4, p, x, zeros, tile, v, plane); break;
+        case 1: input_neighbourhood(p, x, zeros, at, v); break;
+        case 2: input_tile(2, p, x, zeros, at, v, plane); break;
+        case 3: input_tile(3, p, x, zeros, at, v, plane); break;
+        default: input_tile(4, p, x, zeros, at, v, plane); break;
         }
 }
 
@@ -145,14 +166,14 @@ INLINE void gradient_vector(const int m, const float *const *at, int64_t channel
     store_points(m + 2, t, g, plane);
 }
 
-/* g: the tile's row in panel 0; a panel's rows of all tiles take `panel_size` elements. */
+/* To row `row` of g, whose panels have `rows` rows. */
 INLINE void gradient_tile(const int m, const plan *p, const float *dy, const float *zeros,
-                          int64_t tile, int64_t row, float *g, int64_t plane, int64_t tiles) {
+                          place tile, int64_t row, float *g, int64_t plane, int64_t rows) {
     const float *at[MAX_P * MAX_P];
     locate(p, m, dy, p->s.out, tile, 0, zeros, at);
     for (int64_t channel = 0; channel < p->s.out; channel += LANES) {
         int64_t panel = channel / PANEL, left = p->s.out - channel;
-        float *to = g + panel * PANEL * tiles + row * panel_width(p, panel) + channel % PANEL;
+        float *to = g + panel * PANEL * rows + row * panel_width(p, panel) + channel % PANEL;
         if (m == 1)
             store(to, load_lanes(at[0] + channel, left));
         else if (left >= LANES)
@@ -162,15 +183,16 @@ INLINE void gradient_tile(const int m, const plan *p, const float *dy, const flo
     }
 }
 
-/* Tiles begin .. end - 1 to rows `row` and on of g, which has `tiles` rows. */
+/* Tiles begin .. end - 1 to rows `row` and on of g [points][panels][rows][panel]. */
 static void gradient_tiles(const plan *p, const float *dy, const float *zeros, int64_t begin,
-                           int64_t end, int64_t row, float *g, int64_t plane, int64_t tiles) {
-    for (int64_t tile = begin; tile < end; tile++, row++)
+                           int64_t end, int64_t row, float *g, int64_t plane, int64_t rows) {
+    place at = place_of(p, begin);
+    for (int64_t tile = begin; tile < end; tile++, advance(p, &at), row++)
         switch (p->m) {
-        case 1: gradient_tile(1, p, dy, zeros, tile, row, g, plane, tiles); break;
-        case 2: gradient_tile(2, p, dy, zeros, tile, row, g, plane, tiles); break;
-        case 3: gradient_tile(3, p, dy, zeros, tile, row, g, plane, tiles); break;
-        default: gradient_tile(4, p, dy, zeros, tile, row, g, plane, tiles); break;
+        case 1: gradient_tile(1, p, dy, zeros, at, row, g, plane, rows); break;
+        case 2: gradient_tile(2, p, dy, zeros, at, row, g, plane, rows); break;
+        case 3: gradient_tile(3, p, dy, zeros, at, row, g, plane, rows); break;
+        default: gradient_tile(4, p, dy, zeros, at, row, g, plane, rows); break;
         }
 }
 
@@ -187,7 +209,7 @@ INLINE void output_vector(const int m, const float *product, int64_t plane, floa
                 store_lanes(at[i * MAX_P + j] + channel, count, t[i * MAX_P + j]);
 }
 
-INLINE void output_tile(const int m, const plan *p, int64_t tile, int64_t panel,
+INLINE void output_tile(const int m, const plan *p, place tile, int64_t panel,
                         const float *product, int64_t plane, float *y) {
     const float *at[MAX_P * MAX_P];
     locate(p, m, y, p->s.out, tile, 0, NULL, at);
@@ -204,11 +226,13 @@ INLINE void output_tile(const int m, const plan *p, int64_t tile, int64_t panel,
 
 static void output_tiles(const plan *p, int64_t begin, int64_t end, int64_t panel,
                          const float *product, int64_t plane, float *y) {
-    for (int64_t tile = begin; tile < end; tile++, product += panel_width(p, panel))
+    const int64_t width = panel_width(p, panel);
+    place at = place_of(p, begin);
+    for (int64_t tile = begin; tile < end; tile++, advance(p, &at), product += width)
         switch (p->m) {
-        case 1: output_tile(1, p, tile, panel, product, plane, y); break;
-        case 2: output_tile(2, p, tile, panel, product, plane, y); break;
-        case 3: output_tile(3, p, tile, panel, product, plane, y); break;
-        default: output_tile(4, p, tile, panel, product, plane, y); break;
+        case 1: output_tile(1, p, at, panel, product, plane, y); break;
+        case 2: output_tile(2, p, at, panel, product, plane, y); break;
+        case 3: output_tile(3, p, at, panel, product, plane, y); break;
+        default: output_tile(4, p, at, panel, product, plane, y); break;
         }
 }

@@ -17,6 +17,27 @@ typedef MI__REAL real;
 #define INDEPENDENT
 #endif
 
+/* Turns short loops of constant length into straight code. */
+#ifdef __GNUC__
+#define UNROLL _Pragma("GCC unroll 8")
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+#else
+#define UNROLL
+#define ALWAYS_INLINE static inline
+#endif
+
+/* Asks for what comes 8 KiB after p: processors foresee one stream, but not several at once. */
+static inline void fetch_ahead(const real *p, int64_t count) {
+#ifdef __GNUC__
+    uintptr_t at = (uintptr_t)p + 8192, end = at + (uintptr_t)count * sizeof *p;
+    for (; at < end; at += 64)
+        __builtin_prefetch((const void *)at);
+#else
+    (void)p;
+    (void)count;
+#endif
+}
+
 /* Elementwise work smaller than this isn't worth waking a thread up. */
 #define GRAIN 16384
 

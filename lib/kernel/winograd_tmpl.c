@@ -143,7 +143,7 @@ static void conv_backward_data(mi_context *ctx, const mi__conv *s, const void *d
 /* Tiles are transformed in batches that the last level of cache holds; then every point and panel
  * of du adds its product. Neither depends on the number of threads. */
 
-#define BATCH_BYTES (24 << 20)
+#define BATCH_BYTES (6 << 20)
 #define CHUNK 192     /* rows of a batch that are summed in registers */
 #define SHARE 24      /* tiles that one task transforms */
 #define DIRECT_SUMS 32 /* with one point: parts of the batch that are summed apart */
