@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "../io/atomic_file.h"
 #include "dataset.h"
 
 #include <errno.h>
@@ -209,9 +210,10 @@ mi_status mi_dataset_open(mi_context *context, const char *path, int32_t split, 
         return mi_dataset_digits(context, 0, train ? 0 : BUILTIN_TRAIN,
                                  train ? BUILTIN_TRAIN : BUILTIN_TEST, out);
     struct stat st;
+    char reason[128];
     if (stat(path, &st) != 0)
         return mi__fail(MI_E_IO, "cannot open %s: %s (a directory or \"builtin\" is expected)",
-                        path, strerror(errno));
+                        path, mi__errno_text(errno, reason, sizeof reason));
     if (!S_ISDIR(st.st_mode))
         return mi__fail(MI_E_FORMAT, "%s is not a directory; mi_dataset_open_idx() reads files",
                         path);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "../io/atomic_file.h"
 #include "../io/png.h"
 #include "dataset.h"
 
@@ -55,8 +56,10 @@ static int by_text(const void *a, const void *b) {
 static mi_status list_directory(list *l, const char *path, int32_t label,
                                 mi_status (*add)(list *, const char *, const char *, int32_t)) {
     DIR *directory = opendir(path);
+    char reason[128];
     if (directory == NULL)
-        return mi__fail(MI_E_IO, "cannot open %s: %s", path, strerror(errno));
+        return mi__fail(MI_E_IO, "cannot open %s: %s", path,
+                        mi__errno_text(errno, reason, sizeof reason));
     int64_t begin = l->count;
     mi_status status = MI_OK;
     while (status == MI_OK) {
@@ -64,7 +67,8 @@ static mi_status list_directory(list *l, const char *path, int32_t label,
         const struct dirent *found = readdir(directory);
         if (found == NULL) {
             if (errno != 0)
-                status = mi__fail(MI_E_IO, "cannot read %s: %s", path, strerror(errno));
+                status = mi__fail(MI_E_IO, "cannot read %s: %s", path,
+                                  mi__errno_text(errno, reason, sizeof reason));
             break;
         }
         char whole[MI__PATH];

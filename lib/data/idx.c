@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The format of the MNIST files: two zero bytes, the element type, the number of dimensions, each
  * dimension as 4 bytes big-endian, then the elements. */
+#include "../io/atomic_file.h"
 #include "dataset.h"
 
 #include <errno.h>
@@ -21,16 +22,19 @@ typedef struct reader {
 static mi_status open_reader(mi_context *context, const char *path, reader *r) {
     errno = 0;
     gzFile file = gzopen(path, "rbe");
+    char reason[128];
     if (file == NULL)
         return errno == 0 ? mi__fail(MI_E_NOMEM, "no memory to open %s", path)
-                          : mi__fail(MI_E_IO, "cannot open %s: %s", path, strerror(errno));
+                          : mi__fail(MI_E_IO, "cannot open %s: %s", path,
+                                     mi__errno_text(errno, reason, sizeof reason));
     gzbuffer(file, 1 << 16);
     *r = (reader){context, path, file};
     return MI_OK;
 }
 
 static mi_status explain(const reader *r) {
-    int code, reason = errno;
+    int code, number = errno;
+    char reason[128];
     const char *text = gzerror(r->file, &code);
     size_t length = strlen(r->path);
     if (strncmp(text, r->path, length) == 0 && strncmp(text + length, ": ", 2) == 0)
@@ -38,7 +42,9 @@ static mi_status explain(const reader *r) {
     switch (code) {
     case Z_OK:
     case Z_STREAM_END: return MI_OK;
-    case Z_ERRNO: return mi__fail(MI_E_IO, "cannot read %s: %s", r->path, strerror(reason));
+    case Z_ERRNO:
+        return mi__fail(MI_E_IO, "cannot read %s: %s", r->path,
+                        mi__errno_text(number, reason, sizeof reason));
     case Z_MEM_ERROR: return mi__fail(MI_E_NOMEM, "no memory to read %s", r->path);
     case Z_BUF_ERROR:
         return mi__fail(MI_E_FORMAT, "%s is cut off in the middle of its gzip data", r->path);
