@@ -360,6 +360,7 @@ START_TEST(hostile_headers) {
         {"{\"a\\ud800\":" U8 "}", "a surrogate stands alone"},
         {"{\"a\\ud800\\u0061\":" U8 "}", "a surrogate stands alone"},
         {"{\"a\\udc00\":" U8 "}", "a surrogate stands alone"},
+        {"{\"a\\udc00\\udc00\":" U8 "}", "a surrogate stands alone"},
         {"{\"a\\ud800\\u", "a hexadecimal digit"},
         {"{\"a\\ud800", "a surrogate stands alone"},
         {"{\"a\nb\":" U8 "}", "a control character"},
