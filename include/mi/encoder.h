@@ -26,8 +26,8 @@
  *     mlp                dense 256, relu, dense 256, relu
  *
  * For instance "vgg-f | 5 x softmax 10, softmax 50", or "small, gap, dense 64".
- * A preset may be followed by further layers, and begins the text. A convolution that bn follows has no
- * bias unless asked. Spaces don't matter, except between words and numbers.
+ * A preset may be followed by further layers, and begins the text. A convolution that bn follows
+ * has no bias unless asked. Spaces don't matter, except between words and numbers.
  *
  * The architecture vgg-f is that of the VGG family: K. Simonyan, A. Zisserman,
  * ICLR 2015. Batch normalisation: S. Ioffe, C. Szegedy, ICML 2015.
@@ -298,8 +298,8 @@ LIBMI_API LIBMI_NODISCARD mi_status mi_encoder_save(const mi_encoder *encoder, c
  *
  * @param encoder  the encoder
  * @param path     where
- * @return MI_OK; MI_E_ARG; MI_E_IO; MI_E_FORMAT (a broken file, or a parameter is missing); MI_E_SHAPE;
- *         MI_E_DTYPE (not F32); MI_E_NUMERIC; MI_E_NOMEM
+ * @return MI_OK; MI_E_ARG; MI_E_IO; MI_E_FORMAT (a broken file, or a parameter is missing);
+ *         MI_E_SHAPE; MI_E_DTYPE (not F32); MI_E_NUMERIC; MI_E_NOMEM
  * @since 0.1
  */
 LIBMI_API LIBMI_NODISCARD mi_status mi_encoder_load(mi_encoder *encoder, const char *path);

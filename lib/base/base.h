@@ -77,8 +77,8 @@ mi_status mi__options_load(void *own, size_t own_size, size_t oldest, const void
 /* -- threads ---------------------------------------------------------------------------------- */
 
 /* body(arg, i) for every i in 0..n-1, on the context's threads; returns when all are done. Bodies
- * must not fail, and must not call mi__parallel_for() of the same context. Results must not depend on which
- * thread runs what. */
+ * must not fail, and must not call mi__parallel_for() of the same context. Results must not depend
+ * on which thread runs what. */
 void mi__parallel_for(mi_context *context, int64_t n, void (*body)(void *arg, int64_t i),
                       void *arg);
 

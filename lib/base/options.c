@@ -12,12 +12,13 @@ mi_status mi__options_load(void *own, size_t own_size, size_t oldest, const void
     uint64_t size;
     memcpy(&size, theirs, sizeof size);
     if (size < oldest || size > LARGEST)
-        return mi__fail(MI_E_ABI, "%s.struct_size is %llu, expected %zu: set it to sizeof", type_name,
-                        (unsigned long long)size, own_size);
+        return mi__fail(MI_E_ABI, "%s.struct_size is %llu, expected %zu: set it to sizeof",
+                        type_name, (unsigned long long)size, own_size);
     const unsigned char *bytes = theirs;
     for (uint64_t i = own_size; i < size; i++)
         if (bytes[i] != 0)
-            return mi__fail(MI_E_ABI, "%s has members (byte %llu) that libmi of this version doesn't know",
+            return mi__fail(MI_E_ABI,
+                            "%s has members (byte %llu) that libmi of this version doesn't know",
                             type_name, (unsigned long long)i);
     memcpy(own, theirs, (size_t)MI__MIN(size, own_size));
     size = own_size;

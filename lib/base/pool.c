@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A pool of threads that take the next index until none is left. The threads start with the first
- * job, so that a context that never computes costs nothing, and jobs of several callers queue up. */
+ * job, so that a context that never computes costs nothing, and several callers' jobs queue up. */
 #define _GNU_SOURCE
 #include "base.h"
 

@@ -99,7 +99,7 @@ static mi_status hex(mi__json *j, uint32_t *out) {
 
 /* After \u: one escape, or two that are a surrogate pair. */
 static mi_status escape_unicode(mi__json *j, char **to) {
-    uint32_t c, low;
+    uint32_t c = 0, low = 0; /* compilers don't see that hex() writes them */
     MI__TRY(hex(j, &c));
     if (c >= 0xd800 && c < 0xe000) {
         if (c >= 0xdc00 || j->end - j->at < 2 || memcmp(j->at, "\\u", 2) != 0)

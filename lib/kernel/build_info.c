@@ -7,7 +7,8 @@
 
 #define TEXT_(x) #x
 #define TEXT(x) TEXT_(x)
-#define VERSION TEXT(LIBMI_VERSION_MAJOR) "." TEXT(LIBMI_VERSION_MINOR) "." TEXT(LIBMI_VERSION_PATCH)
+#define VERSION                                                                                    \
+    TEXT(LIBMI_VERSION_MAJOR) "." TEXT(LIBMI_VERSION_MINOR) "." TEXT(LIBMI_VERSION_PATCH)
 
 #if defined(__clang__)
 #define COMPILER "clang " __clang_version__

@@ -8,8 +8,9 @@
  *
  * Feature maps are NHWC: [n][h][w][c]. For everything that doesn't look at neighbours a map is a
  * matrix of `rows` = n * h * w by c. No kernel allocates: where it needs room, *_work() tells the
- * bytes. Outputs never overlap inputs unless said. Sums over a batch are split in a way that does not depend
- * on the number of threads, so that results don't either; gemm() alone leaves that to the BLAS. */
+ * bytes. Outputs never overlap inputs unless said. Sums over a batch are split in a way that does
+ * not depend on the number of threads, so that results don't either; gemm() alone leaves that to
+ * the BLAS. */
 
 #include "../base/base.h"
 
@@ -26,8 +27,8 @@ typedef struct mi__kernels {
     const char *name; /* "generic", "avx2", "avx512", "float64" */
     size_t real;      /* bytes of an element */
 
-    /* C[m][n] = beta C + op(A) op(B), op = transposition where the flag is set; row-major. With beta 0,
-     * C is not read. Through cblas. */
+    /* C[m][n] = beta C + op(A) op(B), op = transposition where the flag is set; row-major. With
+     * beta 0, C is not read. Through cblas. */
     void (*gemm)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda,
                  const void *b, int64_t ldb, double beta, void *c, int64_t ldc);
 
@@ -47,8 +48,8 @@ typedef struct mi__kernels {
                                  const void *dy, void *dweight, void *work);
 
     /* Batch normalisation followed by y = v > 0 ? v : slope v (slope 1: nothing). norm_train finds
-     * mean and 1 / sqrt(variance + epsilon) of each column (biased variance, float64 sums) and keeps
-     * them for norm_backward; variance comes out too, for the running statistics. norm_eval
+     * mean and 1 / sqrt(variance + epsilon) of each column (biased variance, float64 sums) and
+     * keeps them for norm_backward; variance comes out too, for the running statistics. norm_eval
      * takes them as given. work: norm_work() bytes. */
     size_t (*norm_work)(const mi_context *ctx, int64_t rows, int64_t c);
     void (*norm_train)(mi_context *ctx, int64_t rows, int64_t c, const void *x, const void *scale,
@@ -68,8 +69,8 @@ typedef struct mi__kernels {
     void (*leaky_backward)(mi_context *ctx, int64_t count, double slope, const void *y,
                            const void *dy, void *dx);
 
-    /* 2x2 pools, stride 2: [n][h][w][c] -> [n][h/2][w/2][c]. In max_pool_backward the gradient goes to the first of equal
-     * maxima, found again from x; what no window covers gets 0. */
+    /* 2x2 pools, stride 2: [n][h][w][c] -> [n][h/2][w/2][c]. In max_pool_backward the gradient goes
+     * to the first of equal maxima, found again from x; what no window covers gets 0. */
     void (*max_pool)(mi_context *ctx, const mi__map *in, const void *x, void *y);
     void (*max_pool_backward)(mi_context *ctx, const mi__map *in, const void *x, const void *dy,
                               void *dx);

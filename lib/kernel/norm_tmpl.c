@@ -96,8 +96,8 @@ static void norm_train(mi_context *ctx, int64_t rows, int64_t c, const void *x, 
     norm_eval(ctx, rows, c, x, scale, shift, mean, inverse, slope, y);
 }
 
-/* Adds g and g u of `count` rows, known at compile time, to the sums. A few rows are summed in the own
- * precision first, so that most of the work isn't conversion. */
+/* Adds g and g u of `count` rows, known at compile time, to the sums. A few rows are summed in the
+ * own precision first, so that most of the work isn't conversion. */
 ALWAYS_INLINE void add_gradients(const norm_job *job, int64_t r, const int count,
                                  double *restrict sum, double *restrict product) {
     const int64_t c = job->c;

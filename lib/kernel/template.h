@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Included by a file that defines MI__REAL, before the *_tmpl.c: each such file holds the kernels in
- * its own precision and for its own instruction set, all of them static, and one table of them. */
+/* Included by a file that defines MI__REAL, before the *_tmpl.c: each such file holds the kernels
+ * in its own precision and for its own instruction set, all static, and one table of them. */
 #include "blas.h"
 
 #include <math.h>

@@ -8,8 +8,8 @@
  *
  *   dg = Gt [(Bt d B) * (A dy At)] G   summed over tiles
  *
- * The points are 0, 1, -1, infinity; 2 for m = 3; 1/2 and -2 for m = 4, whose rounding error is less than
- * half of what the usual 2 and -2 give. */
+ * The points are 0, 1, -1, infinity; 2 for m = 3; 1/2 and -2 for m = 4, whose rounding error is
+ * less than half of what the usual 2 and -2 give. */
 
 #define MAX_P 6
 

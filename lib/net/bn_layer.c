@@ -40,7 +40,8 @@ static void set(const mi__pass *pass, void *array, int64_t i, double value) {
         ((float *)array)[i] = (float)value;
 }
 
-/* As everywhere in the field: the batch is normalised by its biased variance, while the running one is unbiased. */
+/* As everywhere in the field: the batch is normalised by its biased variance, while the running one
+ * is unbiased. */
 static void update_running(mi__layer *l, const mi__pass *pass, int64_t rows) {
     const void *mean = saved_part(l, pass, 0), *variance = saved_part(l, pass, 1);
     void *running_mean = l->param[RUNNING_MEAN].value;

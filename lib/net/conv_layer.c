@@ -23,7 +23,8 @@ static void forward(mi__layer *l, const mi__pass *pass, const void *x, void *y) 
     mi__conv shape = shape_of(l, pass);
     pass->kernel->conv(pass->ctx, &shape, x, l->param[0].value, y, pass->work);
     if (l->bias)
-        pass->kernel->bias(pass->ctx, pass->n * l->out.h * l->out.w, l->out.c, l->param[1].value, y);
+        pass->kernel->bias(pass->ctx, pass->n * l->out.h * l->out.w, l->out.c, l->param[1].value,
+                           y);
 }
 
 static void backward(mi__layer *l, const mi__pass *pass, const void *x, const void *y, void *dy,

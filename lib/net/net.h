@@ -34,7 +34,11 @@ typedef struct mi__pass {
 } mi__pass;
 
 /* What follows the layer's word in a description. */
-typedef enum mi__argument { MI__ARGUMENT_NONE, MI__ARGUMENT_WIDTH, MI__ARGUMENT_SLOPE } mi__argument;
+typedef enum mi__argument {
+    MI__ARGUMENT_NONE,
+    MI__ARGUMENT_WIDTH,
+    MI__ARGUMENT_SLOPE
+} mi__argument;
 
 /* One kind of layer. To add one: a file with its descriptor, and a line in layer_list.h. */
 typedef struct mi__layer_type {
@@ -140,7 +144,8 @@ mi_status mi__encoder_need_gradients(mi_encoder *encoder);
 int32_t mi__encoder_head_param(const mi_encoder *encoder, int32_t head);
 
 /* Makes room for gradients; then head h's dy is filled by the caller where use[h], and the run
- * goes down: with dfeatures ([n][features] of the kernel's precision, or NULL) added at the trunk's end. */
+ * goes down: with dfeatures ([n][features] of the kernel's precision, or NULL) added at the trunk's
+ * end. */
 mi_status mi__encoder_begin_backward(mi_encoder *encoder);
 void mi__encoder_run_backward(mi_encoder *encoder, const bool *use, const void *dfeatures,
                               bool want_dx);

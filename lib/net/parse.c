@@ -56,7 +56,8 @@ static void skip_space(scanner *s) {
 static mi_status fail_at(const scanner *s, const char *place, const char *expected) {
     int64_t position = place - s->text;
     const char *from = position > 24 ? place - 24 : s->text;
-    return mi__fail(MI_E_FORMAT, "encoder description, character %" PRId64 ": expected %s at \"%.*s>>>%.24s\"",
+    return mi__fail(MI_E_FORMAT,
+                    "encoder description, character %" PRId64 ": expected %s at \"%.*s>>>%.24s\"",
                     position + 1, expected, (int)(place - from), from, place);
 }
 
@@ -113,7 +114,8 @@ static mi_status take_layer(scanner *s, mi__plan *plan) {
     skip_space(s);
     const char *start = s->at;
     if (plan->layers == MI__MOST_LAYERS)
-        return mi__fail(MI_E_FORMAT, "encoder description has more than %d layers", MI__MOST_LAYERS);
+        return mi__fail(MI_E_FORMAT, "encoder description has more than %d layers",
+                        MI__MOST_LAYERS);
     mi__layer *l = &plan->layer[plan->layers];
     for (size_t i = 0; i < sizeof layer_types / sizeof layer_types[0]; i++)
         if (l->type == NULL && take_word(s, layer_types[i]->name))

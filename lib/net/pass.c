@@ -67,7 +67,8 @@ static mi_status grow(mi_encoder *e, int64_t n) {
     for (int32_t i = 0; i <= e->layers && !short_of; i++)
         short_of = (e->y[i] = mi__alloc(e->ctx, n, (size_t)y_numbers(e, i) * real)) == NULL;
     for (int32_t i = 0; i < e->heads && !short_of; i++)
-        short_of = (e->head[i].y = mi__alloc(e->ctx, n, (size_t)e->head[i].dense.width * real)) == NULL;
+        short_of =
+            (e->head[i].y = mi__alloc(e->ctx, n, (size_t)e->head[i].dense.width * real)) == NULL;
     if (short_of) {
         mi__encoder_free_buffers(e);
         return MI_E_NOMEM;
@@ -91,7 +92,8 @@ mi_status mi__encoder_put(mi_encoder *e, int64_t row, int64_t count, const float
         return mi__fail(MI_E_NUMERIC, "image %" PRId64 " has the value %g at position %" PRId64,
                         bad / numbers, (double)x[bad], bad % numbers);
     size_t real = e->pass.kernel->real;
-    mi__reals_from_float(real, count * numbers, x, (char *)e->y[0] + (size_t)(row * numbers) * real);
+    mi__reals_from_float(real, count * numbers, x,
+                         (char *)e->y[0] + (size_t)(row * numbers) * real);
     return MI_OK;
 }
 
@@ -158,7 +160,8 @@ mi_status mi__encoder_need_gradients(mi_encoder *e) {
 mi_status mi__encoder_begin_backward(mi_encoder *e) {
     MI__TRY(need_forward(e));
     if (!e->pass.train)
-        return mi__fail(MI_E_STATE, "the last forward pass was in MI_MODE_EVAL; backward needs MI_MODE_TRAIN");
+        return mi__fail(MI_E_STATE,
+                        "the last forward pass was in MI_MODE_EVAL; backward needs MI_MODE_TRAIN");
     return mi__encoder_need_gradients(e);
 }
 

@@ -10,7 +10,8 @@ static mi__map in_of(const mi__layer *l, const mi__pass *pass) {
 
 static mi_status plan_window(mi__layer *l) {
     if (l->in.h < 2 || l->in.w < 2)
-        return mi__fail(MI_E_SHAPE, "%s needs a map of at least 2 x 2, it gets %" PRId64 " x %" PRId64,
+        return mi__fail(MI_E_SHAPE,
+                        "%s needs a map of at least 2 x 2, it gets %" PRId64 " x %" PRId64,
                         l->type->name, l->in.h, l->in.w);
     l->out = (mi__map){1, l->in.h / 2, l->in.w / 2, l->in.c};
     return MI_OK;

@@ -9,8 +9,11 @@
 void mi__encoder_tensors(const mi_encoder *e, mi__tensor *tensor) {
     for (int32_t i = 0; i < e->params; i++) {
         const mi__param *p = e->param[i];
-        tensor[i] = (mi__tensor){.name = p->name, .dims = p->dims, .data = p->value,
-                                 .dtype = e->pass.kernel->real == sizeof(float) ? MI__F32 : MI__F64};
+        tensor[i] =
+            (mi__tensor){.name = p->name,
+                         .dims = p->dims,
+                         .data = p->value,
+                         .dtype = e->pass.kernel->real == sizeof(float) ? MI__F32 : MI__F64};
         memcpy(tensor[i].shape, p->shape, sizeof p->shape);
     }
 }

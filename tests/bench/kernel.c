@@ -4,7 +4,8 @@
  *     kernel [table [images [threads]]]
  *
  * Convolutions in GFLOP/s, counted as the direct ones; the others in GB/s of what they must read
- * and write at least once per pass. The first figure is from the shortest time, the second from the median. */
+ * and write at least once per pass. The first figure is from the shortest time, the second from the
+ * median. */
 #include "../../lib/kernel/kernel.h"
 
 #include <stdio.h>

@@ -78,7 +78,9 @@ static void assert_same_weights(const mi_encoder *a, const mi_encoder *b) {
     free(wb);
 }
 
-#define NET "conv 8, bn, relu, maxpool, conv 16, bn, relu, maxpool, conv 16, bn, relu, maxpool | 2 x softmax 10, softmax 20"
+#define NET                                                                                        \
+    "conv 8, bn, relu, maxpool, conv 16, bn, relu, maxpool, conv 16, bn, relu, maxpool | 2 x "     \
+    "softmax 10, softmax 20"
 
 START_TEST(the_loss_falls) {
     fixture f = make(2, NET, 0);
@@ -91,7 +93,8 @@ END_TEST
 START_TEST(the_step_is_the_gradient_of_the_loss) {
     /* One step of plain SGD moves the loss of the same batch by -rate |g|^2 to first order. */
     fixture f = make(1, NET, 0);
-    mi_optimizer_options oo = {.struct_size = sizeof oo, .kind = MI_OPTIMIZER_SGD, .rate = 1e-3, .momentum = -1};
+    mi_optimizer_options oo = {
+        .struct_size = sizeof oo, .kind = MI_OPTIMIZER_SGD, .rate = 1e-3, .momentum = -1};
     mi_optimizer *sgd;
     mi_cluster *cluster;
     train(&f, 10);
@@ -101,7 +104,8 @@ START_TEST(the_step_is_the_gradient_of_the_loss) {
     OK(mi_cluster_step(cluster, BATCH, f.x, REPEATS, f.xt, &before));
     double square = 0;
     for (int32_t i = 0; i < f.encoder->params; i++)
-        for (int64_t j = 0; f.encoder->param[i]->grad != NULL && j < f.encoder->param[i]->count; j++)
+        for (int64_t j = 0; f.encoder->param[i]->grad != NULL && j < f.encoder->param[i]->count;
+             j++)
             square += pow((double)((float *)f.encoder->param[i]->grad)[j], 2);
     OK(mi_cluster_step(cluster, BATCH, f.x, REPEATS, f.xt, &after));
     double expected = -1e-3 * square, found = after.loss - before.loss;

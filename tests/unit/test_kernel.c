@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Every kernel of every table that this processor can run, against the reference in float64, and against
- * itself with other numbers of threads. */
+/* Every kernel of every table that this processor can run, against the reference in float64, and
+ * against itself with other numbers of threads. */
 #include "unit.h"
 
 #include "../../lib/kernel/kernel.h"
@@ -115,7 +115,8 @@ static void run_norm_train(const mi__kernels *k, mi_context *ctx, const shape *s
 /* The values make v of norm_backward exact and never 0, so that rounding can't choose a side. */
 static void run_norm_given(const mi__kernels *k, mi_context *ctx, const shape *s, result *r) {
     int64_t rows = map_rows(s), c = s->map.c;
-    void *x = values(k, rows * c, 1, 0), *dy = values(k, rows * c, 2, 0), *mean = values(k, c, 3, 0);
+    void *x = values(k, rows * c, 1, 0), *dy = values(k, rows * c, 2, 0),
+         *mean = values(k, c, 3, 0);
     void *scale = values(k, c, 4, 0), *shift = values(k, c, 5, 1. / 16384);
     void *inverse = values(k, c, 6, 5), *work = work_room(k->norm_work(ctx, rows, c));
     void *y = section(k, r, rows * c), *dx = section(k, r, rows * c);
@@ -371,6 +372,7 @@ START_TEST(blas_has_a_name) {
 }
 END_TEST
 
-UNIT_MAIN("kernel", conv_agrees, conv_of_each_size_agrees, conv_of_large_batches_agrees, norm_agrees,
-          bias_agrees, leaky_agrees, pools_agree, softmax_agrees, variance_survives_a_large_mean,
-          gemm_agrees, gemm_takes_more_than_int, environment_chooses, blas_has_a_name)
+UNIT_MAIN("kernel", conv_agrees, conv_of_each_size_agrees, conv_of_large_batches_agrees,
+          norm_agrees, bias_agrees, leaky_agrees, pools_agree, softmax_agrees,
+          variance_survives_a_large_mean, gemm_agrees, gemm_takes_more_than_int,
+          environment_chooses, blas_has_a_name)

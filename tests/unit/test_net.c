@@ -9,7 +9,8 @@
 #include <unistd.h>
 
 static mi_encoder *make(const char *text, int32_t side, int32_t channels) {
-    mi_encoder_options o = {.struct_size = sizeof o, .height = side, .channels = channels, .seed = 7};
+    mi_encoder_options o = {
+        .struct_size = sizeof o, .height = side, .channels = channels, .seed = 7};
     mi_encoder *e = NULL;
     OK(mi_encoder_create(NULL, text, &o, &e));
     return e;
@@ -84,9 +85,10 @@ START_TEST(grammar_errors_point_at_the_character) {
         mi_encoder *e = NULL;
         mi_encoder_options o = {.struct_size = sizeof o, .height = 8};
         mi_status status = mi_encoder_create(NULL, cases[i].text, &o, &e);
-        ck_assert_msg(status == cases[i].status, "\"%s\": %s", cases[i].text, mi_status_name(status));
-        ck_assert_msg(strstr(mi_error_message(), cases[i].message) != NULL, "\"%s\": %s", cases[i].text,
-                      mi_error_message());
+        ck_assert_msg(status == cases[i].status, "\"%s\": %s", cases[i].text,
+                      mi_status_name(status));
+        ck_assert_msg(strstr(mi_error_message(), cases[i].message) != NULL, "\"%s\": %s",
+                      cases[i].text, mi_error_message());
         ck_assert_ptr_null(e);
     }
     char many[4096] = "relu";
@@ -109,7 +111,8 @@ START_TEST(options_are_checked) {
     FAILS(MI_E_ABI, "struct_size is 8", mi_encoder_create(NULL, "mlp", &o, &e));
     FAILS(MI_E_ARG, "description", mi_encoder_create(NULL, NULL, NULL, &e));
     FAILS(MI_E_ARG, "out", mi_encoder_create(NULL, "mlp", NULL, NULL));
-    FAILS(MI_E_NOMEM, "no memory", mi_encoder_create(NULL, "dense 1048576, dense 1048576, dense 1048576", NULL, &e));
+    FAILS(MI_E_NOMEM, "no memory",
+          mi_encoder_create(NULL, "dense 1048576, dense 1048576, dense 1048576", NULL, &e));
 }
 END_TEST
 
@@ -167,7 +170,10 @@ static double *draw(int64_t count, uint64_t seed) {
 }
 
 static void check_gradients(const char *text, int32_t side, int32_t channels, int64_t n) {
-    mi_encoder_options o = {.struct_size = sizeof o, .height = side, .channels = channels, .seed = 3,
+    mi_encoder_options o = {.struct_size = sizeof o,
+                            .height = side,
+                            .channels = channels,
+                            .seed = 3,
                             .head_init = MI_INIT_HE_NORMAL};
     probe p = {.n = n};
     OK(mi__encoder_create(NULL, text, &o, &mi__kernels_f64, &p.e));
@@ -202,8 +208,10 @@ static void check_gradients(const char *text, int32_t side, int32_t channels, in
 }
 
 START_TEST(whole_encoders_have_exact_gradients) {
-    check_gradients("conv 4, bn, relu, maxpool, conv 5 bias, leaky 0.1, avgpool, conv 6, bn, leaky, gap, "
-                    "dense 7, relu | softmax 3, 2 x linear 4", 8, 2, 5);
+    check_gradients(
+        "conv 4, bn, relu, maxpool, conv 5 bias, leaky 0.1, avgpool, conv 6, bn, leaky, gap, "
+        "dense 7, relu | softmax 3, 2 x linear 4",
+        8, 2, 5);
     check_gradients("small | 2 x softmax 10, softmax 12", 12, 1, 3);
     check_gradients("conv 3, relu, conv 4, bn | softmax 2", 5, 1, 4); /* odd size */
     check_gradients("mlp | softmax 5", 3, 2, 6);
@@ -211,7 +219,7 @@ START_TEST(whole_encoders_have_exact_gradients) {
 }
 END_TEST
 
-/* -- use ---------------------------------------------------------------------------------------- */
+/* -- use --------------------------------------------------------------------------------------- */
 
 START_TEST(rows_are_independent_in_eval_mode) {
     mi_encoder *e = make("small | softmax 10", 24, 1);
@@ -247,7 +255,8 @@ START_TEST(calls_out_of_order_or_range_fail) {
     FAILS(MI_E_ARG, "got 1", mi_encoder_output(e, 1, y));
     FAILS(MI_E_ARG, "got 99", mi_encoder_param_read(e, 99, y));
     x[17] = NAN;
-    FAILS(MI_E_NUMERIC, "image 1 has the value nan at position 1", mi_encoder_forward(e, MI_MODE_TRAIN, 2, x));
+    FAILS(MI_E_NUMERIC, "image 1 has the value nan at position 1",
+          mi_encoder_forward(e, MI_MODE_TRAIN, 2, x));
     FAILS(MI_E_STATE, "forward", mi_encoder_output(e, 0, y));
     FAILS(MI_E_SHAPE, "overflow", mi_encoder_forward(e, MI_MODE_EVAL, INT64_MAX, x));
     FAILS(MI_E_NOMEM, "no memory", mi_encoder_forward(e, MI_MODE_EVAL, (int64_t)1 << 50, x));
@@ -287,7 +296,8 @@ START_TEST(initialisers_have_their_variance) {
                  {MI_INIT_NORMAL, 1e-4}};
     float *w = malloc(300 * 200 * sizeof *w);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        mi_encoder_options o = {.struct_size = sizeof o, .height = 10, .channels = 3, .trunk_init = cases[i].init};
+        mi_encoder_options o = {
+            .struct_size = sizeof o, .height = 10, .channels = 3, .trunk_init = cases[i].init};
         mi_encoder *e;
         OK(mi_encoder_create(NULL, "dense 200", &o, &e));
         OK(mi_encoder_param_read(e, 0, w));
@@ -307,7 +317,8 @@ END_TEST
 START_TEST(files_bring_back_every_parameter) {
     char path[] = "/tmp/libmi-net-XXXXXX";
     ck_assert_int_ge(close(mkstemp(path)), 0);
-    mi_encoder *a = make("small | softmax 4", 16, 1), *b = NULL, *other = make("small | softmax 5", 16, 1);
+    mi_encoder *a = make("small | softmax 4", 16, 1), *b = NULL,
+               *other = make("small | softmax 5", 16, 1);
     float x[3 * 256], ya[12], yb[12];
     fill(x, 3 * 256, 5);
     OK(mi_encoder_forward(a, MI_MODE_TRAIN, 3, x));
@@ -345,7 +356,8 @@ START_TEST(summary_tells_all_and_is_cut_safely) {
 END_TEST
 
 UNIT_MAIN("net", presets_have_their_shapes, vgg_11_drops_pools_that_leave_nothing,
-          grammar_errors_point_at_the_character, options_are_checked, whole_encoders_have_exact_gradients,
-          rows_are_independent_in_eval_mode, calls_out_of_order_or_range_fail,
-          running_statistics_follow_the_data, initialisers_have_their_variance,
-          files_bring_back_every_parameter, summary_tells_all_and_is_cut_safely)
+          grammar_errors_point_at_the_character, options_are_checked,
+          whole_encoders_have_exact_gradients, rows_are_independent_in_eval_mode,
+          calls_out_of_order_or_range_fail, running_statistics_follow_the_data,
+          initialisers_have_their_variance, files_bring_back_every_parameter,
+          summary_tells_all_and_is_cut_safely)

@@ -48,7 +48,10 @@ static mi_status create(failing *f, run *r) {
     MI__TRY(mi_dataset_digits(r->context, 1, 0, 40, &r->set));
     mi_pairs_options po = {.struct_size = sizeof po, .batch = BATCH, .repeats = REPEATS};
     MI__TRY(mi_pairs_create(r->context, r->set, &po, &r->pairs));
-    MI__TRY(mi_encoder_create(r->context, "conv 4, bn, relu, maxpool, conv 8 bias, gap | softmax 3, softmax 10, softmax 12", NULL, &r->encoder));
+    MI__TRY(mi_encoder_create(
+        r->context,
+        "conv 4, bn, relu, maxpool, conv 8 bias, gap | softmax 3, softmax 10, softmax 12", NULL,
+        &r->encoder));
     MI__TRY(mi_optimizer_create(r->encoder, NULL, &r->optimizer));
     MI__TRY(mi_iic_create(r->context, NULL, &r->iic));
     MI__TRY(mi_assign_create(r->context, &r->assign));
@@ -56,7 +59,8 @@ static mi_status create(failing *f, run *r) {
 }
 
 static mi_status use(run *r, const char *path) {
-    static float x[BATCH * SIDE * SIDE], xt[BATCH * REPEATS * SIDE * SIDE], dx[BATCH * SIDE * SIDE], dy[BATCH * 12];
+    static float x[BATCH * SIDE * SIDE], xt[BATCH * REPEATS * SIDE * SIDE], dx[BATCH * SIDE * SIDE],
+        dy[BATCH * 12];
     mi_cluster_score score[3] = {{.struct_size = sizeof score[0]}};
     const float *heads[3] = {dy, NULL, dy};
     float features[BATCH * 8] = {0};
@@ -105,15 +109,16 @@ START_TEST(every_allocation_may_fail) {
         if (created)
             status = use(&r, path);
         whole = f.calls < at;
-        ck_assert_msg(status == (whole ? MI_OK : MI_E_NOMEM), "allocation %lld: %s: %s", (long long)at,
-                      mi_status_name(status), mi_error_message());
+        ck_assert_msg(status == (whole ? MI_OK : MI_E_NOMEM), "allocation %lld: %s: %s",
+                      (long long)at, mi_status_name(status), mi_error_message());
         failures += !whole;
         if (created) { /* the same handles work once there is memory again */
             f.fail_at = 0;
             OK(use(&r, path));
         }
         destroy(&r);
-        ck_assert_msg(f.living == 0, "allocation %lld: %lld blocks leak", (long long)at, (long long)f.living);
+        ck_assert_msg(f.living == 0, "allocation %lld: %lld blocks leak", (long long)at,
+                      (long long)f.living);
     }
     ck_assert_int_gt(failures, 100); /* the hook was really in the way */
     unlink(path);

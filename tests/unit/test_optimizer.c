@@ -33,7 +33,8 @@ static void give_gradients(fixture *f, const float *weight, const float *bias) {
 }
 
 START_TEST(adam_follows_its_paper) {
-    mi_optimizer_options o = {.struct_size = sizeof o, .rate = 0.1, .beta1 = 0.8, .beta2 = 0.95, .decay = 0.01};
+    mi_optimizer_options o = {
+        .struct_size = sizeof o, .rate = 0.1, .beta1 = 0.8, .beta2 = 0.95, .decay = 0.01};
     fixture f = make(&o);
     float w[6], b[3];
     double expected[9], m[9] = {0}, v[9] = {0};
@@ -51,7 +52,8 @@ START_TEST(adam_follows_its_paper) {
             m[i] = 0.8 * m[i] + 0.2 * (double)g[i];
             v[i] = 0.95 * v[i] + 0.05 * (double)g[i] * (double)g[i];
             double decay = i < 6 ? 0.1 * 0.01 * expected[i] : 0; /* decoupled, weights only */
-            expected[i] -= decay + 0.1 * (m[i] / (1 - pow(0.8, t))) / (sqrt(v[i] / (1 - pow(0.95, t))) + 1e-8);
+            expected[i] -=
+                decay + 0.1 * (m[i] / (1 - pow(0.8, t))) / (sqrt(v[i] / (1 - pow(0.95, t))) + 1e-8);
         }
     }
     OK(mi_encoder_param_read(f.encoder, f.weight, w));
@@ -64,7 +66,11 @@ START_TEST(adam_follows_its_paper) {
 END_TEST
 
 START_TEST(sgd_has_momentum_and_decay) {
-    mi_optimizer_options o = {.struct_size = sizeof o, .kind = MI_OPTIMIZER_SGD, .rate = 0.05, .momentum = 0.7, .decay = 0.1};
+    mi_optimizer_options o = {.struct_size = sizeof o,
+                              .kind = MI_OPTIMIZER_SGD,
+                              .rate = 0.05,
+                              .momentum = 0.7,
+                              .decay = 0.1};
     fixture f = make(&o);
     float w[6], zero[3] = {0};
     double expected, v = 0;
@@ -81,7 +87,8 @@ START_TEST(sgd_has_momentum_and_decay) {
     ck_assert_double_eq_tol((double)w[4], expected, 1e-5);
     destroy(&f);
 
-    o = (mi_optimizer_options){.struct_size = sizeof o, .kind = MI_OPTIMIZER_SGD, .rate = 1, .momentum = -1};
+    o = (mi_optimizer_options){
+        .struct_size = sizeof o, .kind = MI_OPTIMIZER_SGD, .rate = 1, .momentum = -1};
     f = make(&o);
     OK(mi_encoder_param_read(f.encoder, f.weight, w));
     float g[6] = {0.25f, 0, 0, 0, 0, 0}, after[6];
