@@ -27,17 +27,28 @@ static struct {
     long long heads, over_heads, over, epochs, restarts, batch, repeats, seed, threads;
     double lambda, rate;
     bool eval;
-} set = {.data = "builtin", .encoder = "vgg-f", .heads = 5, .over_heads = 3, .over = 50,
-         .epochs = 8, .restarts = 1, .batch = 128, .repeats = 4, .lambda = 1, .rate = 1e-3};
+} set = {.data = "builtin",
+         .encoder = "vgg-f",
+         .heads = 5,
+         .over_heads = 3,
+         .over = 50,
+         .epochs = 8,
+         .restarts = 1,
+         .batch = 128,
+         .repeats = 4,
+         .lambda = 1,
+         .rate = 1e-3};
 
 static const option options[] = {
     {"data", OPTION_TEXT, &set.data, 0, 0, "builtin, or a directory (see mi/dataset.h)"},
     {"encoder", OPTION_TEXT, &set.encoder, 0, 0, "trunk of the network (see mi/encoder.h)"},
     {"heads", OPTION_INTEGER, &set.heads, 1, 64, "heads of as many clusters as classes"},
-    {"over-heads", OPTION_INTEGER, &set.over_heads, 0, 64, "heads of more clusters, which keep the others from getting stuck"},
+    {"over-heads", OPTION_INTEGER, &set.over_heads, 0, 64,
+     "heads of more clusters, which keep the others from getting stuck"},
     {"over", OPTION_INTEGER, &set.over, 2, 4096, "clusters of each of those"},
     {"epochs", OPTION_INTEGER, &set.epochs, 1, 100000, "times through the training images"},
-    {"restarts", OPTION_INTEGER, &set.restarts, 0, 100000, "after that many first epochs, stuck heads start anew"},
+    {"restarts", OPTION_INTEGER, &set.restarts, 0, 100000,
+     "after that many first epochs, stuck heads start anew"},
     {"batch", OPTION_INTEGER, &set.batch, 2, 65536, "images a step"},
     {"repeats", OPTION_INTEGER, &set.repeats, 1, 64, "transformed twins of each image"},
     {"lambda", OPTION_REAL, &set.lambda, 0.01, 100, "weight of the entropy of the clusters"},
@@ -82,15 +93,16 @@ typedef struct run {
     mi_pairs *pairs;
     mi_encoder *encoder;
     mi_cluster *cluster;
-    mi_cluster_score *score; /* [heads] */
-    int32_t side;            /* of a view */
+    mi_cluster_score *score;    /* [heads] */
+    int32_t side;               /* of a view */
     double loss, begin, images; /* running loss, start, images seen since */
     FILE *metrics;
     bool failed_to_save;
 } run;
 
 static void build(run *r) {
-    mi_context_options co = {.struct_size = sizeof co, .seed = (uint64_t)set.seed, .threads = (int32_t)set.threads};
+    mi_context_options co = {
+        .struct_size = sizeof co, .seed = (uint64_t)set.seed, .threads = (int32_t)set.threads};
     mi_context *context;
     need(mi_context_create(&co, &context), "context");
     need(mi_dataset_open(context, set.data, MI_SPLIT_TRAIN, &r->train), "training images");
@@ -98,22 +110,30 @@ static void build(run *r) {
     r->shape = (mi_dataset_shape){.struct_size = sizeof r->shape};
     need(mi_dataset_info(r->train, &r->shape), "training images");
 
-    mi_pairs_options po = {.struct_size = sizeof po, .batch = set.batch, .repeats = (int32_t)set.repeats};
+    mi_pairs_options po = {
+        .struct_size = sizeof po, .batch = set.batch, .repeats = (int32_t)set.repeats};
     need(mi_pairs_create(context, r->train, &po, &r->pairs), "pairs");
     need(mi_pairs_sizes(r->pairs, NULL, NULL, &r->side, NULL), "pairs");
 
     char text[512], over[64] = "";
     if (set.over_heads > 0)
         snprintf(over, sizeof over, ", %lld x softmax %lld", set.over_heads, set.over);
-    snprintf(text, sizeof text, "%s | %lld x softmax %d%s", set.encoder, set.heads, r->shape.classes, over);
-    mi_encoder_options eo = {.struct_size = sizeof eo, .height = r->side, .width = r->side, .channels = r->shape.channels};
+    snprintf(text, sizeof text, "%s | %lld x softmax %d%s", set.encoder, set.heads,
+             r->shape.classes, over);
+    mi_encoder_options eo = {.struct_size = sizeof eo,
+                             .height = r->side,
+                             .width = r->side,
+                             .channels = r->shape.channels};
     need(mi_encoder_create(context, text, &eo, &r->encoder), "encoder");
 
     int64_t steps = set.epochs * mi_pairs_batches(r->pairs);
-    mi_optimizer_options oo = {.struct_size = sizeof oo, .rate = set.rate, .schedule = MI_SCHEDULE_COSINE, .total = steps};
+    mi_optimizer_options oo = {
+        .struct_size = sizeof oo, .rate = set.rate, .schedule = MI_SCHEDULE_COSINE, .total = steps};
     mi_optimizer *optimizer;
     need(mi_optimizer_create(r->encoder, &oo, &optimizer), "optimizer");
-    mi_cluster_options ko = {.struct_size = sizeof ko, .classes = r->shape.classes, .lambda = set.lambda,
+    mi_cluster_options ko = {.struct_size = sizeof ko,
+                             .classes = r->shape.classes,
+                             .lambda = set.lambda,
                              .late_heads = set.over_heads > 0 && set.restarts > 0};
     need(mi_cluster_create(r->encoder, optimizer, &ko, &r->cluster), "clustering");
     if (set.restore != NULL)
@@ -148,18 +168,22 @@ static void show_progress(const run *r, long long epoch, long long step, long lo
     double spent = now() - r->begin, rate = r->images / spent;
     long long total = set.epochs * steps, done = (epoch - 1) * steps + step;
     double left = (double)(total - done) * (double)set.batch / rate;
-    fprintf(stderr, "\repoch %lld of %lld, step %lld of %lld, loss %.4f, %.0f images/s, %d:%02d left ", epoch,
-            set.epochs, step, steps, r->loss, rate, (int)left / 60, (int)left % 60);
+    fprintf(stderr,
+            "\repoch %lld of %lld, step %lld of %lld, loss %.4f, %.0f images/s, %d:%02d left ",
+            epoch, set.epochs, step, steps, r->loss, rate, (int)left / 60, (int)left % 60);
 }
 
 static void measure(run *r, long long epoch) {
     need(mi_cluster_evaluate(r->cluster, r->test, r->score), "evaluation");
     const mi_cluster_score *best = &r->score[mi_cluster_select(r->cluster)];
-    fprintf(stderr, "%sepoch %lld: loss %.4f, selected head %d, test accuracy %.4f, NMI %.4f  [%.0f s]\n", isatty(2) ? "\r\033[K" : "",
-            epoch, r->loss, mi_cluster_select(r->cluster), best->accuracy, best->nmi, now() - r->begin);
+    fprintf(stderr,
+            "%sepoch %lld: loss %.4f, selected head %d, test accuracy %.4f, NMI %.4f  [%.0f s]\n",
+            isatty(2) ? "\r\033[K" : "", epoch, r->loss, mi_cluster_select(r->cluster),
+            best->accuracy, best->nmi, now() - r->begin);
     for (long long h = 0; r->metrics != NULL && h < set.heads; h++)
-        fprintf(r->metrics, "%lld,%.1f,%.6f,%lld,%.6f,%.6f,%.6f,%.6f\n", epoch, now() - r->begin, r->loss, h,
-                r->score[h].loss, r->score[h].accuracy, r->score[h].nmi, r->score[h].ari);
+        fprintf(r->metrics, "%lld,%.1f,%.6f,%lld,%.6f,%.6f,%.6f,%.6f\n", epoch, now() - r->begin,
+                r->loss, h, r->score[h].loss, r->score[h].accuracy, r->score[h].nmi,
+                r->score[h].ari);
     if (r->metrics != NULL && (fflush(r->metrics) != 0 || ferror(r->metrics))) {
         fprintf(stderr, "iic: cannot write metrics.csv: %s\n", strerror(errno));
         r->failed_to_save = true;
@@ -175,7 +199,8 @@ static void save(run *r) {
 
 /* The loop that this program is about. */
 static void train(run *r) {
-    int64_t steps = mi_pairs_batches(r->pairs), numbers = (int64_t)r->side * r->side * r->shape.channels;
+    int64_t steps = mi_pairs_batches(r->pairs),
+            numbers = (int64_t)r->side * r->side * r->shape.channels;
     float *x = room((size_t)(set.batch * numbers), sizeof *x);
     float *xt = room((size_t)(set.batch * set.repeats * numbers), sizeof *xt);
     mi_cluster_report report = {.struct_size = sizeof report};
@@ -188,7 +213,8 @@ static void train(run *r) {
         need(mi_pairs_next(r->pairs, x, xt, NULL), "pairs");
         need(mi_cluster_step(r->cluster, set.batch, x, (int32_t)set.repeats, xt, &report), "step");
         r->images += (double)set.batch;
-        r->loss = r->images == (double)set.batch ? report.loss : 0.98 * r->loss + 0.02 * report.loss;
+        r->loss =
+            r->images == (double)set.batch ? report.loss : 0.98 * r->loss + 0.02 * report.loss;
         if (isatty(2) && (step % 5 == 0 || step == steps))
             show_progress(r, epoch, step, steps);
         if (step < steps)
@@ -196,7 +222,8 @@ static void train(run *r) {
         if (epoch <= set.restarts && epoch < set.epochs && set.over_heads > 0) {
             int32_t count;
             need(mi_cluster_restart(r->cluster, r->pairs, RESTART_BATCHES, &count), "restart");
-            fprintf(stderr, "%s%d of %lld heads start anew from merged over-clusters\n", isatty(2) ? "\r\033[K" : "", count, set.heads);
+            fprintf(stderr, "%s%d of %lld heads start anew from merged over-clusters\n",
+                    isatty(2) ? "\r\033[K" : "", count, set.heads);
         }
         measure(r, epoch);
         save(r);
@@ -207,8 +234,8 @@ static void train(run *r) {
 
 /* A row a cluster: the test images that it is surest of. Rows stand in the order of the classes
  * that the clusters match best. */
-static void draw_clusters(const run *r, const float *x, int64_t n, const int32_t *label, const float *probability,
-                          const int *order, const int *caption) {
+static void draw_clusters(const run *r, const float *x, int64_t n, const int32_t *label,
+                          const float *probability, const int *order, const int *caption) {
     enum { COLS = 20 };
     int rows = r->shape.classes;
     int64_t *index = room((size_t)rows * COLS, sizeof *index);
@@ -217,9 +244,11 @@ static void draw_clusters(const run *r, const float *x, int64_t n, const int32_t
         for (int j = 0; j < COLS; j++) {
             int64_t best = -1;
             for (int64_t k = 0; k < n; k++) {
-                float p = probability[k * rows + order[i]], before = j > 0 ? probability[index[i * COLS + j - 1] * rows + order[i]] : 2;
+                float p = probability[k * rows + order[i]],
+                      before = j > 0 ? probability[index[i * COLS + j - 1] * rows + order[i]] : 2;
                 bool taken = j > 0 && (p > before || (p == before && k <= index[i * COLS + j - 1]));
-                if (label[k] == order[i] && !taken && (best < 0 || p > probability[best * rows + order[i]]))
+                if (label[k] == order[i] && !taken &&
+                    (best < 0 || p > probability[best * rows + order[i]]))
                     best = k;
             }
             index[i * COLS + j] = best;
@@ -229,7 +258,8 @@ static void draw_clusters(const run *r, const float *x, int64_t n, const int32_t
             }
         }
     snprintf(path, sizeof path, "%s/clusters.png", set.out);
-    need(picture_sheet(path, rows, COLS, r->side, r->shape.channels, x, index, caption), "clusters.png");
+    need(picture_sheet(path, rows, COLS, r->side, r->shape.channels, x, index, caption),
+         "clusters.png");
     free(index);
 }
 
@@ -237,11 +267,14 @@ static void draw(const run *r) {
     mi_dataset_shape shape = {.struct_size = sizeof shape};
     need(mi_dataset_info(r->test, &shape), "test images");
     int64_t n = shape.count, numbers = (int64_t)r->side * r->side * shape.channels;
-    int32_t classes = r->shape.classes, *label = room((size_t)n, sizeof *label), *truth = room((size_t)n, sizeof *truth);
+    int32_t classes = r->shape.classes, *label = room((size_t)n, sizeof *label),
+            *truth = room((size_t)n, sizeof *truth);
     int32_t *naming = room((size_t)classes, sizeof *naming);
-    int *order = room((size_t)classes, sizeof *order), *caption = room((size_t)classes, sizeof *caption);
+    int *order = room((size_t)classes, sizeof *order),
+        *caption = room((size_t)classes, sizeof *caption);
     int64_t *counts = room((size_t)classes * (size_t)classes, sizeof *counts);
-    float *x = room((size_t)(n * numbers), sizeof *x), *probability = room((size_t)(n * classes), sizeof *probability);
+    float *x = room((size_t)(n * numbers), sizeof *x),
+          *probability = room((size_t)(n * classes), sizeof *probability);
     double accuracy;
     char path[4096];
 
@@ -257,7 +290,8 @@ static void draw(const run *r) {
     draw_clusters(r, x, n, label, probability, order, caption);
     snprintf(path, sizeof path, "%s/confusion.png", set.out);
     need(picture_confusion(path, classes, classes, counts, order), "confusion.png");
-    free(label), free(truth), free(naming), free(order), free(caption), free(counts), free(x), free(probability);
+    free(label), free(truth), free(naming), free(order), free(caption), free(counts), free(x),
+        free(probability);
 }
 
 static void report(const run *r, double seconds) {
@@ -265,17 +299,20 @@ static void report(const run *r, double seconds) {
     const mi_cluster_score *s = &r->score[selected];
     int64_t steps = mi_pairs_batches(r->pairs);
     double epochs = (double)mi_pairs_position(r->pairs) / (double)steps;
-    printf("%s after %g epochs: head %d, chosen by its loss alone, puts %.2f %% of the test images in the right class.\n",
+    printf("%s after %g epochs: head %d, chosen by its loss alone, puts %.2f %% of the test images "
+           "in the right class.\n",
            interrupted ? "Interrupted" : "Done", epochs, selected, 100 * s->accuracy);
     if (set.out != NULL)
         printf("Pictures: %s/clusters.png and %s/confusion.png\n", set.out, set.out);
     printf("{\"test_accuracy\": [");
     for (long long h = 0; h < set.heads; h++)
         printf("%s%.4f", h > 0 ? ", " : "", r->score[h].accuracy);
-    printf("], \"selected_head\": %d, \"selected_accuracy\": %.4f, \"nmi\": %.4f, \"ari\": %.4f, \"loss\": %.6f, "
-           "\"epochs\": %.6g, \"seconds\": %.1f, \"images_per_second\": %.1f, \"interrupted\": %s}\n",
-           selected, s->accuracy, s->nmi, s->ari, s->loss, epochs, seconds, seconds > 0 ? r->images / seconds : 0,
-           interrupted ? "true" : "false");
+    printf(
+        "], \"selected_head\": %d, \"selected_accuracy\": %.4f, \"nmi\": %.4f, \"ari\": %.4f, "
+        "\"loss\": %.6f, "
+        "\"epochs\": %.6g, \"seconds\": %.1f, \"images_per_second\": %.1f, \"interrupted\": %s}\n",
+        selected, s->accuracy, s->nmi, s->ari, s->loss, epochs, seconds,
+        seconds > 0 ? r->images / seconds : 0, interrupted ? "true" : "false");
 }
 
 int main(int argc, char **argv) {

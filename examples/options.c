@@ -16,7 +16,8 @@ static void print_help(const char *program, const char *summary, const option *o
         if (o->kind == OPTION_REAL)
             snprintf(text, sizeof text, " F (%g)", *(double *)o->value);
         if (o->kind == OPTION_TEXT)
-            snprintf(text, sizeof text, *(char **)o->value ? " TEXT (%s)" : " TEXT", *(char **)o->value);
+            snprintf(text, sizeof text, *(char **)o->value ? " TEXT (%s)" : " TEXT",
+                     *(char **)o->value);
         printf("  --%s%s\n        %s\n", o->name, text, o->help);
     }
 }

@@ -10,7 +10,7 @@
 typedef struct option {
     const char *name; /* without the dashes; NULL ends the list */
     enum { OPTION_INTEGER, OPTION_REAL, OPTION_TEXT, OPTION_FLAG } kind;
-    void *value; /* long long, double, const char *, bool; holds the default */
+    void *value;        /* long long, double, const char *, bool; holds the default */
     double least, most; /* of numbers */
     const char *help;
 } option;

@@ -54,7 +54,8 @@ static void write_number(canvas *c, int y, int x, int scale, int64_t number, int
     for (int i = 0; i < length; i++, x += 4 * scale)
         for (int dot = 0; text[i] != '-' && dot < 15; dot++)
             if (digit[text[i] - '0'] >> (14 - dot) & 1)
-                fill(c, y + dot / 3 * scale, x + dot % 3 * scale, scale, scale, shade, shade, shade);
+                fill(c, y + dot / 3 * scale, x + dot % 3 * scale, scale, scale, shade, shade,
+                     shade);
 }
 
 static int shade_of(float value) {
@@ -99,7 +100,9 @@ int picture_confusion(const char *path, int rows, int cols, const int64_t *count
             int light = 255 - (int)(share * 215);
             fill(&c, margin + r * cell, margin + j * cell, cell - 1, cell - 1, light, light, 255);
             write_number(&c, margin + r * cell + cell / 2, margin + j * cell + cell / 2, 2, row[j],
-                         share > 0.5 ? 255 : row[j] > 0 ? 0 : 200);
+                         share > 0.5  ? 255
+                         : row[j] > 0 ? 0
+                                      : 200);
         }
     }
     return canvas_write(&c, path);

@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-/* Sheet of images [rows][cols][side][side][channels], values 0 to 1, with the row's caption number at the left;
- * index[row * cols + col] picks an image of x, -1 leaves the place empty. */
+/* Sheet of images [rows][cols][side][side][channels], values 0 to 1, with the row's caption number
+ * at the left; index[row * cols + col] picks an image of x, -1 leaves the place empty. */
 int picture_sheet(const char *path, int rows, int cols, int side, int channels, const float *x,
                   const int64_t *index, const int *caption);
 

@@ -21,12 +21,12 @@ struct mi__pool {
     pthread_mutex_t run; /* held by the caller whose job it is */
     pthread_mutex_t lock;
     pthread_cond_t wake, done;
-    job *job;           /* NULL: nothing to do */
-    uint64_t serial;    /* counts jobs, so that a thread joins each at most once */
-    int32_t working;    /* threads inside the current job */
-    int32_t started;    /* threads that run; -1 before the first job */
-    int32_t size;       /* threads wanted, the caller's not counted */
-    pid_t owner;        /* a fork()ed child inherits the pool but none of its threads */
+    job *job;        /* NULL: nothing to do */
+    uint64_t serial; /* counts jobs, so that a thread joins each at most once */
+    int32_t working; /* threads inside the current job */
+    int32_t started; /* threads that run; -1 before the first job */
+    int32_t size;    /* threads wanted, the caller's not counted */
+    pid_t owner;     /* a fork()ed child inherits the pool but none of its threads */
     bool quit;
     pthread_t thread[];
 };

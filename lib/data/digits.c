@@ -21,44 +21,28 @@ static const int8_t
     zero_round[] = {10,0, 5,2, 2,10, 5,18, 10,20, 15,18, 18,10, 15,2, 10,0, END},
     zero_lean[] = {13,1, 8,1, 4,8, 5,17, 10,20, 15,15, 16,7, 12,1, 8,2, END},
     one_stroke[] = {10,0, 10,10, 10,20, END},
-    one_flag[] = {5,6, 8,3, 10,0, UP, 10,0, 10,10, 10,20, END},
-    one_base[] = {5,5, 10,0, UP, 10,0, 10,20, UP, 5,20, 15,20, END},
     two_sharp[] = {3,5, 6,1, 11,0, 16,3, 15,8, 10,13, 3,20, UP, 3,20, 9,19, 17,20, END},
-    two_loop[] = {4,4, 8,0, 14,1, 16,6, 12,12, 6,18, 3,19, 3,16, 6,15, 11,18, 14,20, 18,18, END},
     two_wavy[] = {3,3, 9,0, 15,3, 14,9, 8,15, 4,19, UP, 4,19, 8,17, 13,19, 18,18, END},
     three_round[] = {3,3, 8,0, 14,1, 15,6, 12,9, 8,10, UP, 8,10, 13,10, 16,13, 15,18, 9,20, 3,17,
                      END},
-    three_flat[] = {3,1, 9,0, 15,0, UP, 15,0, 8,8, UP, 8,8, 14,9, 17,14, 13,19, 7,20, 2,17, END},
-    three_loop[] = {4,2, 10,0, 15,3, 12,8, 7,9, 8,11, 11,9, 16,12, 15,18, 9,20, 3,18, END},
-    four_open[] = {5,1, 4,6, 3,11, UP, 3,11, 10,12, 17,11, UP, 15,0, 14,10, 13,20, END},
     four_closed[] = {12,0, 7,6, 2,13, UP, 2,13, 10,13, 18,13, UP, 12,0, 12,10, 12,20, END},
-    four_round[] = {4,2, 4,8, 8,11, 13,9, 15,2, UP, 15,2, 15,10, 13,20, END},
     five_square[] = {15,0, 5,0, UP, 5,0, 4,9, UP, 4,9, 10,7, 16,10, 16,16, 10,20, 3,18, END},
     five_curved[] = {17,0, 12,1, 8,1, 5,4, 6,8, 12,10, 15,14, 12,19, 4,19, END},
     six_bent[] = {14,0, 8,4, 4,11, 5,18, 10,20, 15,17, 14,12, 9,10, 5,14, END},
     six_straight[] = {8,0, 5,7, 4,14, 8,20, 14,18, 15,13, 10,11, 5,15, END},
     seven_plain[] = {3,1, 10,1, 17,0, UP, 17,0, 12,9, 9,20, END},
-    seven_bar[] = {3,1, 10,1, 16,0, UP, 16,0, 12,9, 8,20, UP, 6,11, 11,10, 16,10, END},
     seven_serif[] = {3,4, 4,1, UP, 4,1, 10,2, 17,1, UP, 17,1, 12,10, 11,20, END},
     eight_one[] = {15,3, 10,0, 5,3, 7,8, 13,12, 16,16, 10,20, 4,16, 7,11, 13,8, 15,3, END},
-    eight_open[] = {16,2, 9,0, 5,4, 8,8, 13,12, 15,17, 9,20, 5,16, 9,10, 14,5, 17,1, END},
     eight_two[] = {10,0, 6,2, 6,7, 10,9, 14,7, 14,2, 10,0, UP, 10,9, 5,12, 5,18, 10,20, 15,18,
                    15,12, 10,9, END},
     nine_straight[] = {15,5, 11,0, 5,2, 4,7, 8,10, 13,8, 15,4, UP, 15,4, 14,12, 14,20, END},
-    nine_curved[] = {15,4, 10,0, 5,3, 5,8, 10,10, 15,5, UP, 15,5, 15,13, 11,19, 5,19, END},
     nine_bent[] = {15,3, 9,1, 4,6, 7,10, 12,8, 15,3, UP, 15,3, 12,12, 8,20, END};
 
-static const int8_t *const styles[10][3] = {
-    {zero_round, zero_lean, zero_round},
-    {one_stroke, one_flag, one_base},
-    {two_sharp, two_loop, two_wavy},
-    {three_round, three_flat, three_loop},
-    {four_open, four_closed, four_round},
-    {five_square, five_curved, five_square},
-    {six_bent, six_straight, six_bent},
-    {seven_plain, seven_bar, seven_serif},
-    {eight_one, eight_open, eight_two},
-    {nine_straight, nine_curved, nine_bent},
+static const int8_t *const styles[10][2] = {
+    {zero_round, zero_lean},       {one_stroke, one_stroke},   {two_sharp, two_wavy},
+    {three_round, three_round},    {four_closed, four_closed}, {five_square, five_curved},
+    {six_bent, six_straight},      {seven_plain, seven_serif}, {eight_one, eight_two},
+    {nine_straight, nine_bent},
 };
 
 typedef struct point {
@@ -145,8 +129,8 @@ static void bend(path *p, mi__random *r) {
 }
 
 static void turn(path *p, mi__random *r) {
-    double angle = 0.13 * mi__random_normal(r), slant = 0.1 + 0.22 * mi__random_normal(r);
-    double aspect = exp(0.16 * mi__random_normal(r));
+    double angle = 0.13 * mi__random_normal(r), slant = 0.1 + 0.16 * mi__random_normal(r);
+    double aspect = exp(0.13 * mi__random_normal(r));
     double cosine = cos(angle), sine = sin(angle);
     for (int i = 0; i < p->count; i++) {
         point *q = &p->at[i];
@@ -208,9 +192,9 @@ static void noise_pair(mi__random *r, float out[2]) {
 }
 
 static void ink(const path *p, double pen, mi__random *r, uint8_t out[PIXELS]) {
-    float edge = (float)mi__random_range(r, 0.5, 0.9);
-    float strength = (float)mi__random_range(r, 190, 255);
-    float noise = (float)mi__random_range(r, 0, 14);
+    float edge = (float)mi__random_range(r, 0.6, 0.8);
+    float strength = (float)mi__random_range(r, 205, 255);
+    float noise = (float)mi__random_range(r, 2, 10);
     float nearest[PIXELS], bell[2] = {0};
     for (int i = 0; i < PIXELS; i++)
         nearest[i] = SIDE * SIDE;
@@ -233,10 +217,10 @@ static int32_t draw(uint64_t seed, uint64_t number, uint8_t out[PIXELS]) {
     mi__random r = mi__random_at(seed, MI__STREAM_DIGITS + (number >> 32), counter);
     int32_t label = (int32_t)mi__random_below(&r, 10);
     path p;
-    trace(styles[label][mi__random_below(&r, 3)], &r, &p);
+    trace(styles[label][mi__random_below(&r, 2)], &r, &p);
     bend(&p, &r);
     turn(&p, &r);
-    double pen = mi__random_range(&r, 0.6, 1.7);
+    double pen = mi__random_range(&r, 0.8, 1.5);
     fit(&p, pen, &r);
     ink(&p, pen, &r, out);
     return label;

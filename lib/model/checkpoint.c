@@ -20,8 +20,8 @@ typedef struct checkpoint {
 
 static void add(checkpoint *p, const char *name, int32_t dtype, int32_t dims, int64_t s0,
                 int64_t s1, const void *data) {
-    p->tensor[p->count++] = (mi__tensor){
-        .name = name, .dtype = dtype, .dims = dims, .shape = {s0, s1}, .data = data};
+    p->tensor[p->count++] =
+        (mi__tensor){.name = name, .dtype = dtype, .dims = dims, .shape = {s0, s1}, .data = data};
 }
 
 static void add_moment(checkpoint *p, const char *moment, const mi__param *param,
@@ -84,8 +84,9 @@ mi_status mi_cluster_save(const mi_cluster *c, const mi_pairs *pairs, const char
 static mi_status check_numbers(const char *path, const int64_t *number) {
     for (int32_t i = 0; i < NUMBERS; i++)
         if (number[i] < 0)
-            return mi__fail(MI_E_FORMAT, "%s: cluster.numbers[%d] is %" PRId64
-                            ", must not be negative", path, i, number[i]);
+            return mi__fail(MI_E_FORMAT,
+                            "%s: cluster.numbers[%d] is %" PRId64 ", must not be negative", path, i,
+                            number[i]);
     return MI_OK;
 }
 

@@ -44,9 +44,10 @@ static mi_status load_options(mi_cluster *c, const mi_cluster_options *options) 
     if (!(o->loss_memory > 0 && o->loss_memory < 1))
         return mi__fail(MI_E_ARG, "loss_memory must be in 0 to 1, got %g", o->loss_memory);
     if (o->late_heads != 0 && (o->late_heads != 1 || widest <= o->classes))
-        return mi__fail(MI_E_ARG, "late_heads must be 0 or 1, and needs a head of more than %d "
-                        "classes; it is %d and the widest head has %" PRId64, o->classes,
-                        o->late_heads, widest);
+        return mi__fail(MI_E_ARG,
+                        "late_heads must be 0 or 1, and needs a head of more than %d "
+                        "classes; it is %d and the widest head has %" PRId64,
+                        o->classes, o->late_heads, widest);
     return MI_OK;
 }
 
@@ -113,8 +114,8 @@ static mi_status evaluate_loss(mi_cluster *c, int64_t n, double *loss) {
             continue;
         int64_t k = e->head[i].dense.width;
         float *y = e->head[i].y, *dy = e->head[i].dy;
-        head[count] = (mi_iic_head_f32){
-            .classes = k, .z = y, .zt = y + n * k, .dz = dy, .dzt = dy + n * k};
+        head[count] =
+            (mi_iic_head_f32){.classes = k, .z = y, .zt = y + n * k, .dz = dy, .dzt = dy + n * k};
         index[count++] = i;
     }
     MI__TRY(mi_iic_eval_f32(c->iic, n, count, head, loss));
@@ -203,8 +204,8 @@ static mi_status forward_part(mi_encoder *e, int64_t n, const float *x) {
     return MI_OK;
 }
 
-mi_status mi_cluster_predict(mi_cluster *c, int32_t head, int64_t n, const float *x,
-                             int32_t *label, float *probability) {
+mi_status mi_cluster_predict(mi_cluster *c, int32_t head, int64_t n, const float *x, int32_t *label,
+                             float *probability) {
     MI__NEED(c);
     mi_encoder *e = c->encoder;
     if (head < -1 || head >= e->heads)
@@ -288,9 +289,10 @@ static mi_status check_dataset(const mi_cluster *c, const mi_dataset *dataset,
     if (shape->classes == 0)
         return mi__fail(MI_E_STATE, "the set has no labels to score with");
     if (in->h != in->w || shape->channels != in->c || shape->height < in->h)
-        return mi__fail(MI_E_SHAPE, "the set has images of %d x %d x %d, the encoder takes %" PRId64
-                        " x %" PRId64 " x %" PRId64, shape->height, shape->width, shape->channels,
-                        in->h, in->w, in->c);
+        return mi__fail(MI_E_SHAPE,
+                        "the set has images of %d x %d x %d, the encoder takes %" PRId64
+                        " x %" PRId64 " x %" PRId64,
+                        shape->height, shape->width, shape->channels, in->h, in->w, in->c);
     return MI_OK;
 }
 
@@ -304,7 +306,8 @@ mi_status mi_cluster_evaluate(mi_cluster *c, const mi_dataset *dataset, mi_clust
     mi_dataset_shape shape;
     MI__TRY(check_dataset(c, dataset, &shape));
     mi_context *ctx = c->encoder->ctx;
-    evaluation v = {.part = PART, .numbers = mi_encoder_input(c->encoder, NULL, NULL, NULL),
+    evaluation v = {.part = PART,
+                    .numbers = mi_encoder_input(c->encoder, NULL, NULL, NULL),
                     .classes = shape.classes};
     for (int32_t h = 0; h < c->encoder->heads; h++)
         v.counts += c->encoder->head[h].dense.width * shape.classes;

@@ -11,7 +11,7 @@ typedef struct restart {
     mi_pairs *pairs;
     int64_t batch, rows; /* images; with their twins */
     int32_t repeats;
-    int64_t numbers;     /* of one view */
+    int64_t numbers; /* of one view */
     float *x, *xt;
     double **joint;      /* [heads] -> [K][K] */
     int32_t **group;     /* [heads] -> [K], of over-clustering heads */
@@ -243,9 +243,10 @@ static mi_status check(restart *r, int64_t batches) {
         return mi__fail(MI_E_ARG, "batches must be at least 1, got %" PRId64, batches);
     MI__TRY(mi_pairs_sizes(r->pairs, &r->batch, &r->repeats, &size, &channels));
     if (size != e->in.h || size != e->in.w || channels != e->in.c)
-        return mi__fail(MI_E_SHAPE, "pairs have views of %d x %d x %d, the encoder takes %" PRId64
-                        " x %" PRId64 " x %" PRId64, size, size, channels, e->in.h, e->in.w,
-                        e->in.c);
+        return mi__fail(MI_E_SHAPE,
+                        "pairs have views of %d x %d x %d, the encoder takes %" PRId64 " x %" PRId64
+                        " x %" PRId64,
+                        size, size, channels, e->in.h, e->in.w, e->in.c);
     r->rows = r->batch * (1 + (int64_t)r->repeats);
     r->numbers = (int64_t)size * size * channels;
     return MI_OK;

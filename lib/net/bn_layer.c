@@ -75,11 +75,10 @@ static void forward(mi__layer *l, const mi__pass *pass, const void *x, void *y) 
 static void backward(mi__layer *l, const mi__pass *pass, const void *x, const void *y, void *dy,
                      void *dx) {
     (void)y;
-    pass->kernel->norm_backward(pass->ctx, pass->n * l->in.h * l->in.w, l->in.c, x,
-                                l->param[SCALE].value, l->param[SHIFT].value,
-                                saved_part(l, pass, 0), saved_part(l, pass, 2), l->slope, dy,
-                                dx != NULL ? dx : dy, l->param[SCALE].grad, l->param[SHIFT].grad,
-                                pass->work);
+    pass->kernel->norm_backward(
+        pass->ctx, pass->n * l->in.h * l->in.w, l->in.c, x, l->param[SCALE].value,
+        l->param[SHIFT].value, saved_part(l, pass, 0), saved_part(l, pass, 2), l->slope, dy,
+        dx != NULL ? dx : dy, l->param[SCALE].grad, l->param[SHIFT].grad, pass->work);
 }
 
 const mi__layer_type mi__layer_bn = {

@@ -161,7 +161,9 @@ mi_status mi__encoder_create(mi_context *context, const char *description,
         status = mi__parse(description, plan);
     if (status == MI_OK) {
         e->in = (mi__map){1, e->options.height, e->options.width, e->options.channels};
-        e->pass = (mi__pass){.ctx = ctx, .kernel = kernel, .bn_momentum = e->options.bn_momentum,
+        e->pass = (mi__pass){.ctx = ctx,
+                             .kernel = kernel,
+                             .bn_momentum = e->options.bn_momentum,
                              .bn_epsilon = e->options.bn_epsilon};
         e->description_size = (int64_t)strlen(description) + 1;
         e->description = mi__alloc(ctx, e->description_size, 1);

@@ -114,7 +114,7 @@ struct mi_encoder {
     mi__head *head;    /* [head_room], heads in use */
     mi__param **param; /* [params]: all of the layers' and heads', in order */
 
-    int64_t capacity;  /* images that the buffers hold */
+    int64_t capacity; /* images that the buffers hold */
     size_t work_bytes;
     void **y;          /* [layers + 1]: y[0] is the input, y[i + 1] the output of layer i */
     void *gradient[2]; /* backward: dy and dx take turns; NULL before the first backward */

@@ -17,13 +17,16 @@ static mi_status check_schedule(const mi_optimizer_options *o) {
     if (o->schedule < MI_SCHEDULE_CONSTANT || o->schedule > MI_SCHEDULE_COSINE)
         return mi__fail(MI_E_ARG, "schedule must be an mi_schedule, got %d", o->schedule);
     if (o->warmup < 0 || o->period < 0 || o->total < 0)
-        return mi__fail(MI_E_ARG, "warmup, period and total must not be negative, got %" PRId64
-                        ", %" PRId64 ", %" PRId64, o->warmup, o->period, o->total);
+        return mi__fail(MI_E_ARG,
+                        "warmup, period and total must not be negative, got %" PRId64 ", %" PRId64
+                        ", %" PRId64,
+                        o->warmup, o->period, o->total);
     if (o->schedule == MI_SCHEDULE_STEP && o->period == 0)
         return mi__fail(MI_E_ARG, "MI_SCHEDULE_STEP needs a period, got 0");
     if (o->schedule == MI_SCHEDULE_COSINE && o->total <= o->warmup)
-        return mi__fail(MI_E_ARG, "MI_SCHEDULE_COSINE needs a total above warmup, got %" PRId64
-                        " and %" PRId64, o->total, o->warmup);
+        return mi__fail(
+            MI_E_ARG, "MI_SCHEDULE_COSINE needs a total above warmup, got %" PRId64 " and %" PRId64,
+            o->total, o->warmup);
     if (!(o->gamma > 0 && o->gamma <= 1))
         return mi__fail(MI_E_ARG, "gamma must be above 0 and at most 1, got %g", o->gamma);
     if (!(o->floor >= 0 && o->floor <= o->rate))
@@ -181,7 +184,8 @@ static mi_status check_gradients(const mi_encoder *e) {
         const mi__param *p = e->param[i];
         int64_t bad = p->kind == MI_PARAM_STATE ? -1 : mi__find_not_finite(p->count, p->grad);
         if (bad >= 0)
-            return mi__fail(MI_E_NUMERIC, "the gradient of %s is %g at %" PRId64
+            return mi__fail(MI_E_NUMERIC,
+                            "the gradient of %s is %g at %" PRId64
                             "; no weight was changed (a lower learning rate may help)",
                             p->name, (double)((const float *)p->grad)[bad], bad);
     }
@@ -192,9 +196,14 @@ void mi__optimizer_update(mi_optimizer *o, int32_t param, double rate) {
     mi__param *p = o->encoder->param[param];
     bool adam = o->options.kind == MI_OPTIMIZER_ADAM;
     double decay = p->kind == MI_PARAM_WEIGHT ? o->options.decay : 0, t = (double)++o->age[param];
-    update u = {.w = p->value, .m = o->first[param], .v = o->second[param], .g = p->grad,
-                .beta1 = (float)o->options.beta1, .beta2 = (float)o->options.beta2,
-                .epsilon = (float)o->options.epsilon, .momentum = (float)o->options.momentum};
+    update u = {.w = p->value,
+                .m = o->first[param],
+                .v = o->second[param],
+                .g = p->grad,
+                .beta1 = (float)o->options.beta1,
+                .beta2 = (float)o->options.beta2,
+                .epsilon = (float)o->options.epsilon,
+                .momentum = (float)o->options.momentum};
     u.correction2 = (float)sqrt(1 - pow(o->options.beta2, t));
     u.rate = (float)(adam ? rate / (1 - pow(o->options.beta1, t)) : rate);
     u.decay = (float)(adam ? rate * decay : decay);

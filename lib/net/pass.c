@@ -56,8 +56,10 @@ static size_t most_work(const mi_encoder *e, int64_t n) {
 static mi_status grow(mi_encoder *e, int64_t n) {
     int64_t bytes;
     if (!mi__multiply(n, e->widest * (int64_t)e->pass.kernel->real, &bytes))
-        return mi__fail(MI_E_SHAPE, "a batch of %" PRId64 " images of %" PRId64
-                        " numbers in the widest layer overflows", n, e->widest);
+        return mi__fail(MI_E_SHAPE,
+                        "a batch of %" PRId64 " images of %" PRId64
+                        " numbers in the widest layer overflows",
+                        n, e->widest);
     size_t real = e->pass.kernel->real;
     mi__encoder_free_buffers(e);
     e->capacity = n;

@@ -291,8 +291,10 @@ START_TEST(initialisers_have_their_variance) {
     const struct {
         int32_t init;
         double variance; /* of dense 300 x 200 */
-    } cases[] = {{MI_INIT_HE_NORMAL, 2.0 / 300}, {MI_INIT_HE_UNIFORM, 2.0 / 300},
-                 {MI_INIT_GLOROT_NORMAL, 2.0 / 500}, {MI_INIT_GLOROT_UNIFORM, 2.0 / 500},
+    } cases[] = {{MI_INIT_HE_NORMAL, 2.0 / 300},
+                 {MI_INIT_HE_UNIFORM, 2.0 / 300},
+                 {MI_INIT_GLOROT_NORMAL, 2.0 / 500},
+                 {MI_INIT_GLOROT_UNIFORM, 2.0 / 500},
                  {MI_INIT_NORMAL, 1e-4}};
     float *w = malloc(300 * 200 * sizeof *w);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -42,8 +42,12 @@ typedef struct run {
 } run;
 
 static mi_status create(failing *f, run *r) {
-    mi_context_options co = {.struct_size = sizeof co, .threads = 2, .seed = 3, .alloc_user = f,
-                             .alloc = failing_alloc, .release = failing_release};
+    mi_context_options co = {.struct_size = sizeof co,
+                             .threads = 2,
+                             .seed = 3,
+                             .alloc_user = f,
+                             .alloc = failing_alloc,
+                             .release = failing_release};
     MI__TRY(mi_context_create(&co, &r->context));
     MI__TRY(mi_dataset_digits(r->context, 1, 0, 40, &r->set));
     mi_pairs_options po = {.struct_size = sizeof po, .batch = BATCH, .repeats = REPEATS};
