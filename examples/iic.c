@@ -232,68 +232,6 @@ static void train(run *r) {
     free(xt);
 }
 
-/* A row a cluster: the test images that it is surest of. Rows stand in the order of the classes
- * that the clusters match best. */
-static void draw_clusters(const run *r, const float *x, int64_t n, const int32_t *label,
-                          const float *probability, const int *order, const int *caption) {
-    enum { COLS = 20 };
-    int rows = r->shape.classes;
-    int64_t *index = room((size_t)rows * COLS, sizeof *index);
-    char path[4096];
-    for (int i = 0; i < rows; i++)
-        for (int j = 0; j < COLS; j++) {
-            int64_t best = -1;
-            for (int64_t k = 0; k < n; k++) {
-                float p = probability[k * rows + order[i]],
-                      before = j > 0 ? probability[index[i * COLS + j - 1] * rows + order[i]] : 2;
-                bool taken = j > 0 && (p > before || (p == before && k <= index[i * COLS + j - 1]));
-                if (label[k] == order[i] && !taken &&
-                    (best < 0 || p > probability[best * rows + order[i]]))
-                    best = k;
-            }
-            index[i * COLS + j] = best;
-            if (best < 0) {
-                for (; j < COLS; j++)
-                    index[i * COLS + j] = -1;
-            }
-        }
-    snprintf(path, sizeof path, "%s/clusters.png", set.out);
-    need(picture_sheet(path, rows, COLS, r->side, r->shape.channels, x, index, caption),
-         "clusters.png");
-    free(index);
-}
-
-static void draw(const run *r) {
-    mi_dataset_shape shape = {.struct_size = sizeof shape};
-    need(mi_dataset_info(r->test, &shape), "test images");
-    int64_t n = shape.count, numbers = (int64_t)r->side * r->side * shape.channels;
-    int32_t classes = r->shape.classes, *label = room((size_t)n, sizeof *label),
-            *truth = room((size_t)n, sizeof *truth);
-    int32_t *naming = room((size_t)classes, sizeof *naming);
-    int *order = room((size_t)classes, sizeof *order),
-        *caption = room((size_t)classes, sizeof *caption);
-    int64_t *counts = room((size_t)classes * (size_t)classes, sizeof *counts);
-    float *x = room((size_t)(n * numbers), sizeof *x),
-          *probability = room((size_t)(n * classes), sizeof *probability);
-    double accuracy;
-    char path[4096];
-
-    need(mi_pairs_plain(r->test, r->side, n, NULL, x), "test images");
-    need(mi_cluster_predict(r->cluster, -1, n, x, label, probability), "prediction");
-    need(mi_dataset_read(r->test, n, NULL, NULL, truth), "labels");
-    need(mi_score_confusion(n, label, truth, classes, classes, counts), "confusion");
-    need(mi_score_accuracy(NULL, classes, classes, counts, naming, &accuracy), "accuracy");
-    for (int c = 0; c < classes; c++)
-        order[naming[c]] = c;
-    for (int c = 0; c < classes; c++)
-        caption[c] = order[c];
-    draw_clusters(r, x, n, label, probability, order, caption);
-    snprintf(path, sizeof path, "%s/confusion.png", set.out);
-    need(picture_confusion(path, classes, classes, counts, order), "confusion.png");
-    free(label), free(truth), free(naming), free(order), free(caption), free(counts), free(x),
-        free(probability);
-}
-
 static void report(const run *r, double seconds) {
     int32_t selected = mi_cluster_select(r->cluster);
     const mi_cluster_score *s = &r->score[selected];
@@ -336,7 +274,7 @@ int main(int argc, char **argv) {
         save(&r);
     need(mi_cluster_evaluate(r.cluster, r.test, r.score), "evaluation");
     if (set.out != NULL)
-        draw(&r);
+        need(draw_result(set.out, r.cluster, r.test, r.side, r.shape.classes), "pictures");
     report(&r, seconds);
 
     bool fine = !r.failed_to_save;
