@@ -43,7 +43,7 @@ typedef struct mi_cluster_options {
                                shape the trunk; 0: all heads learn from the beginning */
     double lambda;        /**< see mi_iic_options; 0: 1 */
     double loss_memory;   /**< weight of the past in each head's running loss, below 1;
-                               0: 0.98 */
+                               0: 0.99 */
 } mi_cluster_options;
 
 /** What a step tells. */

@@ -38,7 +38,7 @@ static mi_status load_options(mi_cluster *c, const mi_cluster_options *options) 
         return mi__fail(MI_E_ARG, "no head has classes = %d outputs", o->classes);
     o->classes = o->classes != 0 ? o->classes : (int32_t)narrowest;
     o->lambda = o->lambda != 0 ? o->lambda : 1;
-    o->loss_memory = o->loss_memory != 0 ? o->loss_memory : 0.98;
+    o->loss_memory = o->loss_memory != 0 ? o->loss_memory : 0.99;
     if (!(o->lambda > 0) || !isfinite(o->lambda))
         return mi__fail(MI_E_ARG, "lambda must be above 0, got %g", o->lambda);
     if (!(o->loss_memory > 0 && o->loss_memory < 1))
