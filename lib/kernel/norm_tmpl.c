@@ -75,8 +75,15 @@ static void normalise_rows(void *arg, int64_t begin, int64_t end) {
 static void norm_eval(mi_context *ctx, int64_t rows, int64_t c, const void *x, const void *scale,
                       const void *shift, const void *mean, const void *inverse, double slope,
                       void *y) {
-    norm_job job = {.rows = rows, .c = c, .x = x, .scale = scale, .shift = shift, .mean = mean,
-                    .inverse = inverse, .slope = (real)slope, .y = y};
+    norm_job job = {.rows = rows,
+                    .c = c,
+                    .x = x,
+                    .scale = scale,
+                    .shift = shift,
+                    .mean = mean,
+                    .inverse = inverse,
+                    .slope = (real)slope,
+                    .y = y};
     mi__parallel_ranges(ctx, rows, GRAIN / c + 1, normalise_rows, &job);
 }
 
@@ -161,9 +168,19 @@ static void norm_backward(mi_context *ctx, int64_t rows, int64_t c, const void *
                           void *dshift, void *work) {
     double *sums = work;
     real *mean_g = (real *)(sums + block_count(rows) * 2 * c), *mean_gu = mean_g + c;
-    norm_job job = {.rows = rows, .c = c, .x = x, .scale = scale, .shift = shift, .mean = mean,
-                    .inverse = inverse, .slope = (real)slope, .dy = dy, .dx = dx, .sums = sums,
-                    .mean_g = mean_g, .mean_gu = mean_gu};
+    norm_job job = {.rows = rows,
+                    .c = c,
+                    .x = x,
+                    .scale = scale,
+                    .shift = shift,
+                    .mean = mean,
+                    .inverse = inverse,
+                    .slope = (real)slope,
+                    .dy = dy,
+                    .dx = dx,
+                    .sums = sums,
+                    .mean_g = mean_g,
+                    .mean_gu = mean_gu};
     mi__parallel_for(ctx, block_count(rows), gradients_block, &job);
     add_blocks(rows, c, sums);
     for (int64_t i = 0; i < c; i++) {

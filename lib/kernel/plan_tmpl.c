@@ -4,8 +4,8 @@
  *   x -> v [points][tiles][ldv]      weight -> u [panels][points][depth][panel]
  *   y <- products [points][tiles][panel], or dy -> g [points][panels][tiles][panel]
  *
- * With few input channels transforms don't pay: then a tile is one pixel, there is one point, and v holds the
- * pixel's neighbourhood, [3][3][in]. */
+ * With few input channels transforms don't pay: then a tile is one pixel, there is one point, and v
+ * holds the pixel's neighbourhood, [3][3][in]. */
 
 #define DIRECT_CHANNELS 4
 #define BLOCK_TILES 48 /* tiles that are transformed and multiplied at a time, in the L2 cache */
@@ -15,7 +15,7 @@ typedef struct plan {
     mi__conv s;
     int64_t m, points;           /* side of an output tile, products per tile; direct: 1, 1 */
     int64_t down, across, tiles; /* tiles in a map and in all */
-    int64_t depth, ldv;          /* what a product sums over, and that in whole vectors */
+    int64_t depth, ldv;          /* what a product sums over, and the length of its rows */
     int64_t width, panels;       /* output channels in whole vectors, and in panels */
 } plan;
 
@@ -42,7 +42,7 @@ static plan make_plan(const mi__conv *s) {
     p.down = (s->h + p.m - 1) / p.m;
     p.across = (s->w + p.m - 1) / p.m;
     p.tiles = s->n * p.down * p.across;
-    p.ldv = round_up(p.depth, LANES);
+    p.ldv = round_up(p.depth, LANES) + (p.m == 1 ? LANES : 0);
     p.width = round_up(s->out, LANES);
     p.panels = (p.width + PANEL - 1) / PANEL;
     return p;
@@ -121,8 +121,8 @@ INLINE void input_vector(const int m, const float *const *at, int64_t channel, i
     store_points(m + 2, t, v + channel, plane);
 }
 
-INLINE void input_tile(const int m, const plan *p, const float *x, const float *zeros,
-                       place tile, float *v, int64_t plane) {
+INLINE void input_tile(const int m, const plan *p, const float *x, const float *zeros, place tile,
+                       float *v, int64_t plane) {
     const float *at[MAX_P * MAX_P];
     int64_t channel = 0;
     locate(p, m + 2, x, p->s.in, tile, 1, zeros, at);
@@ -132,15 +132,28 @@ INLINE void input_tile(const int m, const plan *p, const float *x, const float *
         input_vector(m, at, channel, p->s.in - channel, v, plane);
 }
 
-static void input_neighbourhood(const plan *p, const float *x, const float *zeros, place pixel,
-                                float *v) {
+static void input_border(const plan *p, const float *x, const float *zeros, place pixel, float *v) {
     const float *at[MAX_P * MAX_P];
     locate(p, 3, x, p->s.in, pixel, 1, zeros, at);
-    for (int tap = 0; tap < 9; tap++)
-        for (int64_t c = 0; c < p->s.in; c++)
-            *v++ = at[tap / 3 * MAX_P + tap % 3][c];
-    for (int64_t i = p->depth; i < p->ldv; i++)
-        *v++ = 0;
+    for (int i = 0; i < 3; i++)
+        for (int j = 0; j < 3; j++)
+            for (int64_t c = 0; c < p->s.in; c++)
+                *v++ = at[i * MAX_P + j][c];
+}
+
+/* Three rows of three pixels. Each store overwrites what the one before wrote too much, and ldv has
+ * room for the last. */
+static void input_neighbourhood(const plan *p, const float *x, const float *zeros, place pixel,
+                                float *v) {
+    const int64_t h = p->s.h, w = p->s.w, in = p->s.in;
+    if (pixel.row == 0 || pixel.row + 1 == h || pixel.column == 0 || pixel.column + 1 == w) {
+        input_border(p, x, zeros, pixel, v);
+        return;
+    }
+    const float *from = x + ((pixel.n * h + pixel.row - 1) * w + pixel.column - 1) * in;
+    for (int i = 0; i < 3; i++, from += w * in, v += 3 * in)
+        for (int64_t k = 0; k < 3 * in; k += LANES)
+            store(v + k, load_lanes(from + k, 3 * in - k));
 }
 
 /* Tiles begin .. end - 1 to v [points][end - begin][ldv] with `plane` elements between points. */
@@ -209,8 +222,8 @@ INLINE void output_vector(const int m, const float *product, int64_t plane, floa
                 store_lanes(at[i * MAX_P + j] + channel, count, t[i * MAX_P + j]);
 }
 
-INLINE void output_tile(const int m, const plan *p, place tile, int64_t panel,
-                        const float *product, int64_t plane, float *y) {
+INLINE void output_tile(const int m, const plan *p, place tile, int64_t panel, const float *product,
+                        int64_t plane, float *y) {
     const float *at[MAX_P * MAX_P];
     locate(p, m, y, p->s.out, tile, 0, NULL, at);
     for (int64_t i = 0; i < panel_width(p, panel); i += LANES) {

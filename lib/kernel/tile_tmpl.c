@@ -13,7 +13,8 @@
 
 #define MAX_P 6
 
-static const float input_matrix[3][MAX_P][MAX_P] = { /* Bt [p][p] of m = 2, 3, 4 */
+/* Bt [p][p] of m = 2, 3, 4 */
+static const float input_matrix[3][MAX_P][MAX_P] = {
     {{-1, 0, 1, 0}, {0, 1, 1, 0}, {0, -1, 1, 0}, {0, -1, 0, 1}},
     {{2, -1, -2, 1, 0}, {0, -2, -1, 1, 0}, {0, 2, -3, 1, 0}, {0, -1, 0, 1, 0}, {0, 2, -1, -2, 1}},
     {{1, -1.5f, -2, 1.5f, 1, 0},
@@ -23,7 +24,8 @@ static const float input_matrix[3][MAX_P][MAX_P] = { /* Bt [p][p] of m = 2, 3, 4
      {0, 0.5f, -1, -0.5f, 1, 0},
      {0, 1, -1.5f, -2, 1.5f, 1}},
 };
-static const float weight_matrix[3][MAX_P][MAX_P] = { /* G [p][3] */
+/* G [p][3] */
+static const float weight_matrix[3][MAX_P][MAX_P] = {
     {{-1, 0, 0}, {1 / 2.f, 1 / 2.f, 1 / 2.f}, {1 / 2.f, -1 / 2.f, 1 / 2.f}, {0, 0, 1}},
     {{1 / 2.f, 0, 0},
      {-1 / 2.f, -1 / 2.f, -1 / 2.f},
@@ -37,7 +39,8 @@ static const float weight_matrix[3][MAX_P][MAX_P] = { /* G [p][3] */
      {1 / 15.f, -2 / 15.f, 4 / 15.f},
      {0, 0, 1}},
 };
-static const float weight_matrix_t[3][MAX_P][MAX_P] = { /* Gt [3][p] */
+/* Gt [3][p] */
+static const float weight_matrix_t[3][MAX_P][MAX_P] = {
     {{-1, 1 / 2.f, 1 / 2.f, 0}, {0, 1 / 2.f, -1 / 2.f, 0}, {0, 1 / 2.f, 1 / 2.f, 1}},
     {{1 / 2.f, -1 / 2.f, -1 / 6.f, 1 / 6.f, 0},
      {0, -1 / 2.f, 1 / 6.f, 1 / 3.f, 0},
@@ -46,7 +49,8 @@ static const float weight_matrix_t[3][MAX_P][MAX_P] = { /* Gt [3][p] */
      {0, 1 / 3.f, 1 / 3.f, -8 / 15.f, -2 / 15.f, 0},
      {0, 1 / 3.f, -1 / 3.f, -4 / 15.f, 4 / 15.f, 1}},
 };
-static const float output_matrix[3][MAX_P][MAX_P] = { /* At [m][p] */
+/* At [m][p] */
+static const float output_matrix[3][MAX_P][MAX_P] = {
     {{1, 1, 1, 0}, {0, 1, -1, 1}},
     {{1, 1, 1, 1, 0}, {0, 1, -1, 2, 0}, {0, 1, 1, 4, 1}},
     {{1, 1, 1, 1, 1, 0},
@@ -54,7 +58,8 @@ static const float output_matrix[3][MAX_P][MAX_P] = { /* At [m][p] */
      {0, 1, 1, 0.25f, 4, 0},
      {0, 1, -1, 0.125f, -8, 1}},
 };
-static const float output_matrix_t[3][MAX_P][MAX_P] = { /* A [p][m] */
+/* A [p][m] */
+static const float output_matrix_t[3][MAX_P][MAX_P] = {
     {{1, 0}, {1, 1}, {1, -1}, {0, 1}},
     {{1, 0, 0}, {1, 1, 1}, {1, -1, 1}, {1, 2, 4}, {0, 0, 1}},
     {{1, 0, 0, 0},

@@ -24,7 +24,7 @@ static int64_t worker_count(const mi_context *ctx, int64_t tasks) {
 static conv_job make_conv_job(const mi_context *ctx, const mi__conv *s) {
     conv_job job = {.p = make_plan(s)};
     int64_t share = round_up((job.p.tiles + ctx->threads - 1) / ctx->threads, ROWS);
-    job.block = MI__MIN(BLOCK_TILES, share);
+    job.block = MI__MAX(MI__MIN(BLOCK_TILES, share), ROWS);
     job.v_plane = job.block * job.p.ldv + PLANE_GAP;
     job.product_plane = job.block * PANEL + PLANE_GAP;
     job.u_floats = job.p.points * job.p.depth * job.p.width;
@@ -53,8 +53,8 @@ INLINE vec load_weights(const conv_job *job, int64_t tap, int64_t c, int64_t col
     return load(lanes);
 }
 
-INLINE void transform_weights(const int m, const conv_job *job, int64_t c, int64_t column,
-                              float *u, int64_t plane) {
+INLINE void transform_weights(const int m, const conv_job *job, int64_t c, int64_t column, float *u,
+                              int64_t plane) {
     vec x[MAX_P * MAX_P], t[MAX_P * MAX_P];
     for (int tap = 0; tap < 9; tap++)
         x[tap / 3 * MAX_P + tap % 3] = load_weights(job, tap, c, column);
@@ -144,8 +144,8 @@ static void conv_backward_data(mi_context *ctx, const mi__conv *s, const void *d
  * of du adds its product. Neither depends on the number of threads. */
 
 #define BATCH_BYTES (6 << 20)
-#define CHUNK 192     /* rows of a batch that are summed in registers */
-#define SHARE 24      /* tiles that one task transforms */
+#define CHUNK 192      /* rows of a batch that are summed in registers */
+#define SHARE 24       /* tiles that one task transforms */
 #define DIRECT_SUMS 32 /* with one point: parts of the batch that are summed apart */
 
 typedef struct weight_job {
@@ -161,8 +161,8 @@ static weight_job make_weight_job(const mi__conv *s) {
     weight_job job = {.p = make_plan(s)};
     const plan *p = &job.p;
     int64_t row_bytes = p->points * (p->ldv + p->width) * (int64_t)sizeof(float);
-    job.batch = MI__MIN(round_up(p->tiles, SHARE),
-                        MI__MAX(BATCH_BYTES / row_bytes / CHUNK, 1) * CHUNK);
+    job.batch =
+        MI__MIN(round_up(p->tiles, SHARE), MI__MAX(BATCH_BYTES / row_bytes / CHUNK, 1) * CHUNK);
     job.rows = round_up(p->depth, ROWS);
     job.v_plane = job.batch * p->ldv + PLANE_GAP;
     job.g_plane = job.batch * p->width + PLANE_GAP;
@@ -199,8 +199,8 @@ static void multiply_point(void *arg, int64_t index) {
     int64_t part = index / p->points / p->panels, width = panel_width(p, panel);
     const float *v = job->v + point * job->v_plane;
     const float *g = job->g + point * job->g_plane + panel * PANEL * job->batch;
-    float *du = job->du + part * job->du_floats +
-                (panel * PANEL * p->points + point * width) * job->rows;
+    float *du =
+        job->du + part * job->du_floats + (panel * PANEL * p->points + point * width) * job->rows;
     int64_t chunks = (job->count + CHUNK - 1) / CHUNK;
     for (int64_t i = chunks * part / job->parts; i < chunks * (part + 1) / job->parts; i++) {
         int64_t row = i * CHUNK, depth = MI__MIN(CHUNK, job->count - row);

@@ -169,8 +169,7 @@ int main(int argc, char **argv) {
     for (int32_t t = 0; (b.k = mi__kernels_list(t)) != NULL; t++) {
         if (argc > 1 && strcmp(argv[1], b.k->name) != 0)
             continue;
-        printf("%s, %d threads, %d images\n", b.k->name, mi_context_threads(b.ctx),
-               (int)b.map.n);
+        printf("%s, %d threads, %d images\n", b.k->name, mi_context_threads(b.ctx), (int)b.map.n);
         for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
             convolutions(&b, shapes[i][0], shapes[i][1], shapes[i][2]);
         for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)

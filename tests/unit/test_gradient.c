@@ -114,10 +114,14 @@ static void conv_backward(function *f) {
 START_TEST(conv) {
     for (int i = 0; i < MAPS; i++)
         for (int64_t out = 1; out <= 9; out += 4)
-            check((function){.name = "conv", .map = maps[i], .out = out, .inputs = 2,
+            check((function){.name = "conv",
+                             .map = maps[i],
+                             .out = out,
+                             .inputs = 2,
                              .count = {size(&maps[i]), 9 * maps[i].c * out},
                              .outputs = size(&maps[i]) / maps[i].c * out,
-                             .forward = conv_forward, .backward = conv_backward});
+                             .forward = conv_forward,
+                             .backward = conv_backward});
 }
 END_TEST
 
@@ -140,10 +144,14 @@ static void norm_backward(function *f) {
 START_TEST(norm) {
     for (int i = 1; i < MAPS; i++)
         for (int slope = 0; slope <= 2; slope++)
-            check((function){.name = "norm", .map = maps[i], .slope = slope / 2., .inputs = 3,
+            check((function){.name = "norm",
+                             .map = maps[i],
+                             .slope = slope / 2.,
+                             .inputs = 3,
                              .count = {size(&maps[i]), maps[i].c, maps[i].c},
                              .outputs = size(&maps[i]),
-                             .forward = norm_forward, .backward = norm_backward});
+                             .forward = norm_forward,
+                             .backward = norm_backward});
 }
 END_TEST
 
@@ -160,9 +168,13 @@ static void bias_backward(function *f) {
 
 START_TEST(bias) {
     for (int i = 0; i < MAPS; i++)
-        check((function){.name = "bias", .map = maps[i], .inputs = 1, .count = {maps[i].c},
+        check((function){.name = "bias",
+                         .map = maps[i],
+                         .inputs = 1,
+                         .count = {maps[i].c},
                          .outputs = size(&maps[i]),
-                         .forward = bias_forward, .backward = bias_backward});
+                         .forward = bias_forward,
+                         .backward = bias_backward});
 }
 END_TEST
 
@@ -213,8 +225,13 @@ static int64_t pooled(const mi__map *m) {
 }
 
 #define CHECK_X(title, map_, outputs_, slope_)                                                     \
-    check((function){.name = #title, .map = map_, .slope = slope_, .inputs = 1,                    \
-                     .count = {size(&map_)}, .outputs = outputs_, .forward = title##_forward,      \
+    check((function){.name = #title,                                                               \
+                     .map = map_,                                                                  \
+                     .slope = slope_,                                                              \
+                     .inputs = 1,                                                                  \
+                     .count = {size(&map_)},                                                       \
+                     .outputs = outputs_,                                                          \
+                     .forward = title##_forward,                                                   \
                      .backward = title##_backward})
 
 START_TEST(leaky) {

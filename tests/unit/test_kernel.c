@@ -234,7 +234,8 @@ static int64_t some_channels(void) {
 
 static void check_random(run_kernels run, int64_t shapes, double tolerance) {
     for (int64_t i = 0; i < shapes; i++) {
-        shape s = {{1 + below(4), 1 + below(13), 1 + below(13), some_channels()}, some_channels(),
+        shape s = {{1 + below(4), 1 + below(13), 1 + below(13), some_channels()},
+                   some_channels(),
                    (double)below(3) / 4};
         if (map_rows(&s) * s.map.c * s.out < 700000)
             check_shape(run, &s, tolerance);
@@ -290,6 +291,82 @@ END_TEST
 
 START_TEST(softmax_agrees) {
     check_random(run_softmax, 30, 1e-5);
+}
+END_TEST
+
+/* -- known answers, which the reference has to give too -------------------------------------- */
+
+START_TEST(conv_is_a_correlation) {
+    const double x[9] = {0, 0, 0, 0, 1, 0, 0, 0, 0}, weight[9] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+    const mi__conv s = {1, 3, 3, 1, 1};
+    double y[9];
+    mi_context *ctx = make_context(1);
+    void *work = work_room(mi__kernels_f64.conv_work(ctx, &s));
+    mi__kernels_f64.conv(ctx, &s, x, weight, y, work);
+    for (int i = 0; i < 9; i++)
+        ck_assert_double_eq(y[i], 9 - i);
+    free(work);
+    mi_context_destroy(ctx);
+}
+END_TEST
+
+START_TEST(pools_of_one_window) {
+    const double x[4][4] = {{5, 5, 5, 5}, {1, 5, 5, 2}, {1, 2, 7, 7}, {1, 2, 3, 9}}, dy = 3;
+    const mi__map map = {1, 2, 2, 1};
+    mi_context *ctx = make_context(1);
+    for (int first = 0; first < 4; first++) { /* the first of equal maxima takes all */
+        double max, mean, global, dx[4], dmean[4];
+        mi__kernels_f64.max_pool(ctx, &map, x[first], &max);
+        mi__kernels_f64.max_pool_backward(ctx, &map, x[first], &dy, dx);
+        mi__kernels_f64.mean_pool(ctx, &map, x[first], &mean);
+        mi__kernels_f64.mean_pool_backward(ctx, &map, &dy, dmean);
+        mi__kernels_f64.global_pool(ctx, &map, x[first], &global);
+        ck_assert_double_eq(max, x[first][first]);
+        ck_assert_double_eq(mean, (x[first][0] + x[first][1] + x[first][2] + x[first][3]) / 4);
+        ck_assert_double_eq(global, mean);
+        for (int i = 0; i < 4; i++) {
+            ck_assert_double_eq(dx[i], i == first ? dy : 0);
+            ck_assert_double_eq(dmean[i], dy / 4);
+        }
+    }
+    mi_context_destroy(ctx);
+}
+END_TEST
+
+START_TEST(softmax_of_huge_scores) {
+    double x[6] = {-1e4, 1e4, 1e4, 1e300, 0, -1e300}, y[6];
+    mi_context *ctx = make_context(1);
+    mi__kernels_f64.softmax(ctx, 2, 3, x, y);
+    const double expected[6] = {0, 0.5, 0.5, 1, 0, 0};
+    for (int i = 0; i < 6; i++)
+        ck_assert_double_eq(y[i], expected[i]);
+    mi_context_destroy(ctx);
+}
+END_TEST
+
+/* Sums over more rows than one block has. */
+START_TEST(columns_are_summed_whole) {
+    enum { ROWS = 5001, C = 3 };
+    const mi__kernels *k = &mi__kernels_f64;
+    mi_context *ctx = make_context(2);
+    double *x = values(k, ROWS * C, 1, 0), *dy = values(k, ROWS * C, 2, 0);
+    double *dx = room(k, ROWS * C), *work = work_room(k->norm_work(ctx, ROWS, C));
+    double sum[C] = {0}, product[C] = {0}, dbias[C], dscale[C], dshift[C];
+    const double scale[C] = {1, 1, 1}, shift[C] = {0}, mean[C] = {1, 2, 3},
+                 inverse[C] = {2, 1, 0.5};
+    for (int i = 0; i < ROWS * C; i++) {
+        sum[i % C] += dy[i];
+        product[i % C] += dy[i] * (x[i] - mean[i % C]) * inverse[i % C];
+    }
+    k->bias_backward(ctx, ROWS, C, dy, dbias, work);
+    k->norm_backward(ctx, ROWS, C, x, scale, shift, mean, inverse, 1, dy, dx, dscale, dshift, work);
+    for (int i = 0; i < C; i++) {
+        ck_assert_double_eq_tol(dbias[i], sum[i], 1e-9);
+        ck_assert_double_eq_tol(dshift[i], sum[i], 1e-9);
+        ck_assert_double_eq_tol(dscale[i], product[i], 1e-9);
+    }
+    free(x), free(dy), free(dx), free(work);
+    mi_context_destroy(ctx);
 }
 END_TEST
 
@@ -374,5 +451,6 @@ END_TEST
 
 UNIT_MAIN("kernel", conv_agrees, conv_of_each_size_agrees, conv_of_large_batches_agrees,
           norm_agrees, bias_agrees, leaky_agrees, pools_agree, softmax_agrees,
-          variance_survives_a_large_mean, gemm_agrees, gemm_takes_more_than_int,
-          environment_chooses, blas_has_a_name)
+          conv_is_a_correlation, pools_of_one_window, softmax_of_huge_scores,
+          columns_are_summed_whole, variance_survives_a_large_mean, gemm_agrees,
+          gemm_takes_more_than_int, environment_chooses, blas_has_a_name)
