@@ -219,6 +219,25 @@ START_TEST(whole_encoders_have_exact_gradients) {
 }
 END_TEST
 
+START_TEST(every_layer_of_the_list_has_exact_gradients) {
+    const mi__layer_type *const types[] = {
+#define MI__LAYER(name) &mi__layer_##name,
+#include "../../lib/net/layer_list.h"
+#undef MI__LAYER
+    };
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        const char *width = types[i]->argument == MI__ARGUMENT_WIDTH ? " 4" : "";
+        char text[64];
+        snprintf(text, sizeof text, "%s%s", types[i]->name, width);
+        check_gradients(text, 6, 3, 4);
+        check_gradients(text, 7, 2, 1); /* odd size, batch of one */
+        snprintf(text, sizeof text, "dense 36, %s%s | linear 2", types[i]->name, width);
+        if (strstr(types[i]->name, "pool") == NULL) /* which need a map */
+            check_gradients(text, 4, 1, 3);
+    }
+}
+END_TEST
+
 /* -- use --------------------------------------------------------------------------------------- */
 
 START_TEST(rows_are_independent_in_eval_mode) {
@@ -359,7 +378,7 @@ END_TEST
 
 UNIT_MAIN("net", presets_have_their_shapes, vgg_11_drops_pools_that_leave_nothing,
           grammar_errors_point_at_the_character, options_are_checked,
-          whole_encoders_have_exact_gradients, rows_are_independent_in_eval_mode,
-          calls_out_of_order_or_range_fail, running_statistics_follow_the_data,
-          initialisers_have_their_variance, files_bring_back_every_parameter,
-          summary_tells_all_and_is_cut_safely)
+          whole_encoders_have_exact_gradients, every_layer_of_the_list_has_exact_gradients,
+          rows_are_independent_in_eval_mode, calls_out_of_order_or_range_fail,
+          running_statistics_follow_the_data, initialisers_have_their_variance,
+          files_bring_back_every_parameter, summary_tells_all_and_is_cut_safely)
