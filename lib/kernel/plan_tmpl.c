@@ -121,11 +121,22 @@ INLINE void input_vector(const int m, const float *const *at, int64_t channel, i
     store_points(m + 2, t, v + channel, plane);
 }
 
+/* Asks for the pixels that the tile to the right adds, m in each row. */
+INLINE void fetch_next_tile(const int m, int64_t channels, const float *const *at) {
+    const uintptr_t bytes = (uintptr_t)channels * sizeof(float);
+    for (int i = 0; i < m + 2; i++) {
+        uintptr_t next = (uintptr_t)at[i * MAX_P + m] + 2 * bytes;
+        for (uintptr_t k = 0; k < (uintptr_t)m * bytes; k += 64)
+            __builtin_prefetch((const void *)(next + k));
+    }
+}
+
 INLINE void input_tile(const int m, const plan *p, const float *x, const float *zeros, place tile,
                        float *v, int64_t plane) {
     const float *at[MAX_P * MAX_P];
     int64_t channel = 0;
     locate(p, m + 2, x, p->s.in, tile, 1, zeros, at);
+    fetch_next_tile(m, p->s.in, at);
     for (; channel + LANES <= p->s.in; channel += LANES)
         input_vector(m, at, channel, LANES, v, plane);
     if (channel < p->s.in)
