@@ -6,7 +6,7 @@
  * Batches of image pairs: an image as it is, and randomly transformed twins of it.
  *
  * The plain view is the centre crop. Each twin is, by the toss of a coin, either
- * the image rotated within an angle and cropped at the centre, or a smaller crop at a random
+ * the image rotated within an angle and cropped at the centre (or resized), or a smaller crop at a random
  * place, resized; sampling is bilinear, outside of the image is 0.
  *
  * What is drawn for the pair at a position is a pure function of seed and
@@ -36,6 +36,9 @@ typedef struct mi_pairs_options {
     int32_t workers;       /**< threads that prepare batches ahead; 0: 1; -1: none, the
                                 caller's thread does it */
     int32_t ahead;         /**< batches prepared ahead, up to 64; 0: 4 */
+    int32_t rotation_whole; /**< 1: rotated twins show the whole image, resized; 0: its
+                                centre, at its own scale */
+    int32_t reserved0;     /**< must be 0 */
 } mi_pairs_options;
 
 /**

@@ -61,9 +61,9 @@ struct mi_pairs {
     uint32_t *order;  /* [count] */
     int32_t busy;     /* workers preparing a batch */
     bool paused, quit;
-    int32_t started;  /* workers that run */
-    pid_t owner;      /* a fork()ed child inherits the generator but none of its workers */
-    worker *workers;  /* one at least: the caller's thread uses its bench if none runs */
+    int32_t started; /* workers that run */
+    pid_t owner;     /* a fork()ed child inherits the generator but none of its workers */
+    worker *workers; /* one at least: the caller's thread uses its bench if none runs */
     slot slots[MI__MOST_AHEAD];
 };
 
@@ -74,7 +74,8 @@ static void draw_twin(const mi_pairs *p, const bench *b, mi__random r, float *ou
     int32_t side = p->dataset->height, channels = p->dataset->channels;
     if (mi__random_uniform(&r) < o->rotation_share) {
         double degrees = mi__random_range(&r, -o->rotation, o->rotation);
-        mi__warp_rotate(b->framed, side, channels, degrees * (PI / 180), o->size, out);
+        mi__warp_rotate(b->framed, side, channels, degrees * (PI / 180), o->rotation_whole != 0,
+                        o->size, out);
         return;
     }
     const mi__warp_axis *axis = &p->axes[mi__random_below(&r, p->axis_count)];
@@ -95,8 +96,9 @@ static void prepare(const mi_pairs *p, const bench *b, int64_t number, const int
         for (int32_t j = 0; j < p->options.repeats; j++, xt += p->view) {
             /* 16 blocks of numbers for each of at most 64 twins */
             uint64_t counter = (uint64_t)(uint32_t)position << 10 | (uint64_t)j << 4;
-            draw_twin(p, b, mi__random_at(p->options.seed, MI__STREAM_AUGMENT + (position >> 32),
-                                          counter), xt);
+            draw_twin(
+                p, b,
+                mi__random_at(p->options.seed, MI__STREAM_AUGMENT + (position >> 32), counter), xt);
         }
     }
 }
@@ -215,8 +217,8 @@ static mi_status make_workers(mi_pairs *p, int32_t largest_crop) {
     if (framed_all == NULL || scratch_all == NULL || p->workers == NULL)
         return MI_E_NOMEM;
     for (int64_t i = 0; i < count; i++)
-        p->workers[i] = (worker){
-            .pairs = p, .bench = {framed_all + i * framed, scratch_all + i * scratch}};
+        p->workers[i] =
+            (worker){.pairs = p, .bench = {framed_all + i * framed, scratch_all + i * scratch}};
     return MI_OK;
 }
 
@@ -224,9 +226,10 @@ static mi_status make_slots(mi_pairs *p) {
     const mi_pairs_options *o = &p->options;
     int64_t count = o->workers > 0 ? o->ahead : 1, twins, all;
     if (!mi__multiply(p->rows, p->view, &twins) || !mi__multiply(twins, count, &all))
-        return mi__fail(MI_E_SHAPE, "%" PRId64 " batches of %" PRId64
-                        " twins of %d x %d x %d are more than fit", count, p->rows, o->size,
-                        o->size, p->dataset->channels);
+        return mi__fail(MI_E_SHAPE,
+                        "%" PRId64 " batches of %" PRId64
+                        " twins of %d x %d x %d are more than fit",
+                        count, p->rows, o->size, o->size, p->dataset->channels);
     int64_t *index = take(p, count * o->batch, sizeof *index);
     if (index == NULL)
         return MI_E_NOMEM;
@@ -263,8 +266,8 @@ static mi_status make(mi_pairs *p, const mi_pairs_options *options) {
     return MI_OK;
 }
 
-mi_status mi_pairs_create(mi_context *context, mi_dataset *dataset,
-                          const mi_pairs_options *options, mi_pairs **out) {
+mi_status mi_pairs_create(mi_context *context, mi_dataset *dataset, const mi_pairs_options *options,
+                          mi_pairs **out) {
     MI__NEED(dataset);
     MI__NEED(out);
     mi_context *own;
@@ -342,8 +345,10 @@ int64_t mi_pairs_position(const mi_pairs *pairs) {
 mi_status mi_pairs_seek(mi_pairs *pairs, int64_t position) {
     MI__NEED(pairs);
     if (position < 0 || position / pairs->batches >= MOST_EPOCHS)
-        return mi__fail(MI_E_ARG, "position must be in 0 to %" PRId64 " epochs of %" PRId64
-                        " batches, got %" PRId64, MOST_EPOCHS, pairs->batches, position);
+        return mi__fail(MI_E_ARG,
+                        "position must be in 0 to %" PRId64 " epochs of %" PRId64
+                        " batches, got %" PRId64,
+                        MOST_EPOCHS, pairs->batches, position);
     pthread_mutex_lock(&pairs->lock);
     pairs->paused = true;
     while (pairs->busy > 0)

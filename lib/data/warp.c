@@ -54,15 +54,17 @@ INLINE float clamp(float position, float most) {
     return position < most ? position : most;
 }
 
-INLINE void rotate(int32_t channels, const float *framed, int32_t side, double radians,
+INLINE void rotate(int32_t channels, const float *framed, int32_t side, double radians, bool whole,
                    int32_t size, float *out) {
     const int64_t stride = (int64_t)(side + FRAME) * channels;
-    const double centre = (side - 1) / 2.0, first = (side - size) / 2 - centre;
+    const double centre = (side - 1) / 2.0, step = whole ? (double)side / size : 1;
+    const double first = (whole ? (step - 1) / 2 : (side - size) / 2) - centre;
     const double cosine = cos(radians), sine = sin(radians);
-    const float step_x = (float)cosine, step_y = (float)sine, most = (float)(side + 1);
+    const float step_x = (float)(cosine * step), step_y = (float)(sine * step),
+                most = (float)(side + 1);
     for (int32_t r = 0; r < size; r++) {
-        const float x0 = (float)(centre + BEFORE + cosine * first - sine * (first + r));
-        const float y0 = (float)(centre + BEFORE + sine * first + cosine * (first + r));
+        const float x0 = (float)(centre + BEFORE + cosine * first - sine * (first + r * step));
+        const float y0 = (float)(centre + BEFORE + sine * first + cosine * (first + r * step));
         for (int32_t c = 0; c < size; c++) {
             const float x = clamp(x0 + step_x * (float)c, most);
             const float y = clamp(y0 + step_y * (float)c, most);
@@ -77,8 +79,8 @@ INLINE void rotate(int32_t channels, const float *framed, int32_t side, double r
 }
 
 void mi__warp_rotate(const float *framed, int32_t side, int32_t channels, double radians,
-                     int32_t size, float *out) {
-    BY_CHANNELS(rotate, channels, framed, side, radians, size, out);
+                     bool whole, int32_t size, float *out) {
+    BY_CHANNELS(rotate, channels, framed, side, radians, whole, size, out);
 }
 
 void mi__warp_axis_fill(mi__warp_axis *axis, int32_t size) {
@@ -100,9 +102,8 @@ INLINE void resize_rows(int32_t channels, const float *in, int64_t stride,
         }
 }
 
-void mi__warp_resize(const float *framed, int32_t side, int32_t channels,
-                     const mi__warp_axis *axis, int64_t top, int64_t left, int32_t size,
-                     float *scratch, float *out) {
+void mi__warp_resize(const float *framed, int32_t side, int32_t channels, const mi__warp_axis *axis,
+                     int64_t top, int64_t left, int32_t size, float *scratch, float *out) {
     const int64_t stride = (int64_t)(side + FRAME) * channels;
     const float *corner = framed + (top + BEFORE) * stride + (left + BEFORE) * channels;
     BY_CHANNELS(resize_rows, channels, corner, stride, axis, size, scratch);

@@ -14,9 +14,9 @@ void mi__warp_load(const mi_dataset *set, int64_t image, float *framed);
 /* The image without its frame, cropped at the centre. */
 void mi__warp_plain(const mi_dataset *set, int64_t image, int32_t size, float *out);
 
-/* The image turned about its centre, cropped at the centre to [size][size]. */
+/* The image turned about its centre, to [size][size]: cropped at the centre, or as a whole. */
 void mi__warp_rotate(const float *framed, int32_t side, int32_t channels, double radians,
-                     int32_t size, float *out);
+                     bool whole, int32_t size, float *out);
 
 /* Where the pixels of a line of `size` lie on one of `crop`: between from[i] and from[i] + 1,
  * weight[i] of the way. Pixel centres are at halves; beyond the outermost ones, those go on. */

@@ -69,9 +69,13 @@ static double sample(image m, double y, double x, int k) {
            v * ((1 - u) * pixel(m, r + 1, c, k) + u * pixel(m, r + 1, c + 1, k));
 }
 
-static double rotated(image m, double angle, int size, int r, int c, int k) {
+static double rotated(image m, double angle, bool whole, int size, int r, int c, int k) {
     double centre = (m.side - 1) / 2.0;
     double y = r + (m.side - size) / 2 - centre, x = c + (m.side - size) / 2 - centre;
+    if (whole) {
+        y = (r + 0.5) * m.side / size - 0.5 - centre;
+        x = (c + 0.5) * m.side / size - 0.5 - centre;
+    }
     return sample(m, centre + sin(angle) * x + cos(angle) * y,
                   centre + cos(angle) * x - sin(angle) * y, k);
 }
@@ -104,7 +108,7 @@ static void naive_twin(image m, const mi_pairs_options *o, uint64_t position, in
     for (int r = 0; r < o->size; r++)
         for (int c = 0; c < o->size; c++)
             for (int k = 0; k < m.channels; k++)
-                *out++ = (float)(turn ? rotated(m, angle, o->size, r, c, k)
+                *out++ = (float)(turn ? rotated(m, angle, o->rotation_whole, o->size, r, c, k)
                                       : resized(m, crop, top, left, o->size, r, c, k));
 }
 
@@ -147,10 +151,19 @@ static void ck_against_naive(int32_t side, int32_t channels, mi_pairs_options o)
 }
 
 START_TEST(pairs_equal_the_naive_ones) {
-    mi_pairs_options o = {.seed = 9, .batch = 4, .repeats = 5, .size = 24, .rotation = 20,
-                          .rotation_share = 0.5, .crops = {16, 18, 20}, .centre_share = 0.5};
+    mi_pairs_options o = {.seed = 9,
+                          .batch = 4,
+                          .repeats = 5,
+                          .size = 24,
+                          .rotation = 20,
+                          .rotation_share = 0.5,
+                          .crops = {16, 18, 20},
+                          .centre_share = 0.5};
     ck_against_naive(28, 1, o);
     ck_against_naive(28, 3, o);
+    o.rotation_whole = 1;
+    ck_against_naive(28, 3, o);
+    o.rotation_whole = 0;
     o.size = 9, o.rotation = 180, o.crops[0] = 1, o.crops[1] = 10, o.crops[2] = 2;
     ck_against_naive(10, 2, o);
     o.size = 10, o.repeats = 64;
@@ -165,7 +178,7 @@ START_TEST(a_quarter_turn_moves_pixels) {
     float plain[81], framed[12 * 12] = {0}, out[81];
     OK(mi_dataset_read(set, 1, NULL, plain, NULL));
     mi__warp_load(set, 0, framed);
-    mi__warp_rotate(framed, 9, 1, 3.141592653589793 / 2, 9, out);
+    mi__warp_rotate(framed, 9, 1, 3.141592653589793 / 2, false, 9, out);
     for (int r = 0; r < 9; r++)
         for (int c = 0; c < 9; c++)
             ck_assert_double_eq_tol((double)out[r * 9 + c], (double)plain[c * 9 + 8 - r], 1e-5);
@@ -224,8 +237,12 @@ START_TEST(workers_change_nothing) {
     mi_pairs *pairs[5];
     batch b[5];
     for (int i = 0; i < 5; i++) {
-        mi_pairs_options o = {.struct_size = sizeof o, .seed = 4, .batch = 5, .repeats = 3,
-                              .workers = workers[i], .ahead = ahead[i]};
+        mi_pairs_options o = {.struct_size = sizeof o,
+                              .seed = 4,
+                              .batch = 5,
+                              .repeats = 3,
+                              .workers = workers[i],
+                              .ahead = ahead[i]};
         OK(mi_pairs_create(NULL, set, &o, &pairs[i]));
         b[i] = batch_for(pairs[i]);
     }
@@ -354,9 +371,15 @@ START_TEST(defaults_are_as_documented) {
     OK(mi_pairs_sizes(pairs, NULL, NULL, NULL, NULL));
     ck_assert_int_eq(mi_pairs_batches(pairs), 1);
 
-    mi_pairs_options o = {.struct_size = sizeof o, .batch = 128, .repeats = 1, .size = 24,
-                          .rotation = 20, .rotation_share = 0.5, .crops = {16, 18, 20},
-                          .centre_share = 0.5, .workers = -1};
+    mi_pairs_options o = {.struct_size = sizeof o,
+                          .batch = 128,
+                          .repeats = 1,
+                          .size = 24,
+                          .rotation = 20,
+                          .rotation_share = 0.5,
+                          .crops = {16, 18, 20},
+                          .centre_share = 0.5,
+                          .workers = -1};
     mi_pairs *spelt;
     OK(mi_pairs_create(NULL, set, &o, &spelt));
     batch a = batch_for(pairs), b = batch_for(spelt);
@@ -466,7 +489,6 @@ START_TEST(destruction_needs_no_waiting) {
 END_TEST
 
 UNIT_MAIN("pairs", pairs_equal_the_naive_ones, a_quarter_turn_moves_pixels,
-          nothing_drawn_leaves_the_plain_view, huge_values_stay_finite,
-          workers_change_nothing, seeking_resumes,
-          an_epoch_has_each_image_once, seeds_differ, defaults_are_as_documented,
+          nothing_drawn_leaves_the_plain_view, huge_values_stay_finite, workers_change_nothing,
+          seeking_resumes, an_epoch_has_each_image_once, seeds_differ, defaults_are_as_documented,
           bad_options_are_refused, memory_is_taken_at_creation, destruction_needs_no_waiting)
