@@ -6,8 +6,9 @@
  * Batches of image pairs: an image as it is, and randomly transformed twins of it.
  *
  * The plain view is the centre crop. Each twin is, by the toss of a coin, either
- * the image rotated within an angle and cropped at the centre (or resized), or a smaller crop at a random
- * place, resized; sampling is bilinear, outside of the image is 0.
+ * the image rotated within an angle and cropped at the centre (or resized), or a
+ * smaller crop at a random place, resized; sampling is bilinear, outside of the
+ * image is 0.
  *
  * What is drawn for the pair at a position is a pure function of seed and
  * position: threads and interruptions don't change it. Every epoch shuffles the

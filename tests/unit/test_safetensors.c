@@ -132,8 +132,7 @@ START_TEST(names_of_any_characters) {
     static const char *const name[] = {"",
                                        "a\"b\\c/d",
                                        "\x01\n\x1f\x7f",
-                                       "Gr\xc3\xb6\xc3\x9f"
-                                       "e",
+                                       ("Gr\xc3\xb6\xc3\x9f" "e"),
                                        "\xe2\x82\xac",
                                        "\xf0\x9f\x98\x80",
                                        "__metadata_",
