@@ -144,7 +144,9 @@ LIBMI_API LIBMI_NODISCARD mi_status mi_iic_joint_loss(int64_t classes, const dou
  * Merges clusters two by two, each time the pair that loses least mutual
  * information, until @p target are left: the agglomerative information
  * bottleneck (N. Slonim, N. Tishby, NIPS 1999) on the symmetrised joint matrix.
- * It turns an over-clustering into classes without a label.
+ * Then single clusters move to another group as long as that gains information
+ * (sequential information bottleneck: N. Slonim, N. Friedman, N. Tishby, SIGIR
+ * 2002). It turns an over-clustering into classes without a label.
  *
  * @param context     for memory and threads; may be NULL
  * @param classes     K, at least 2
@@ -156,7 +158,8 @@ LIBMI_API LIBMI_NODISCARD mi_status mi_iic_joint_loss(int64_t classes, const dou
  * @param[out] information  receives the mutual information of the merged matrix
  *                    in nats; may be NULL
  * @return MI_OK; MI_E_ARG; MI_E_SHAPE; MI_E_NUMERIC; MI_E_NOMEM
- * @note O(K^3) time, O(K^2) memory. Ties (losses within 1e-12 nats) go to the
+ * @note O(K^3) time to merge, O(K^2 + K target^2) for each of the few sweeps of
+ *       moves, O(K^2) for a move; O(K^2) memory. Ties (losses within 1e-12 nats) go to the
  *       pair with the lowest first index, then the lowest second one.
  * @since 0.1
  */

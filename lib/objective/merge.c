@@ -8,10 +8,12 @@
  * and terms of x and y alone. When a and b have merged, the loss of every other pair changes in
  * the terms of d = a and d = b only: O(1) a pair, O(K^2) a merge, O(K^3) altogether. */
 #include "joint.h"
+#include "regroup.h"
 
 #include <mi/iic.h>
 
 #include <inttypes.h>
+#include <string.h>
 
 #define TIE 1e-12 /* nats: more than the updates can drift, less than anybody cares for */
 #define FEW 128   /* clusters for which waking threads takes longer than the work */
@@ -153,16 +155,6 @@ static void load_joint(merging *m, const double *joint, int64_t ld, double sum) 
     }
 }
 
-static double information_of(const merging *m) {
-    double cells = 0, marginals = 0;
-    for (int64_t i = 0; i < m->alive; i++) {
-        for (int64_t j = 0; j < m->alive; j++)
-            cells += m->h[m->live[i] * m->classes + m->live[j]];
-        marginals += mi__xlogx(m->marginal[m->live[i]]);
-    }
-    return fmax(cells - 2 * marginals, 0);
-}
-
 /* Owners are the lowest members, so live ones come in order of first appearance. */
 static void number_groups(merging *m, int32_t *group) {
     for (int64_t i = 0; i < m->alive; i++)
@@ -171,22 +163,15 @@ static void number_groups(merging *m, int32_t *group) {
         group[c] = group[m->owner[c]];
 }
 
-mi_status mi_iic_merge(mi_context *context, int64_t classes, const double *joint, int64_t ld,
-                       int64_t target, int32_t *group, double *information) {
-    double sum;
+/* The greedy part; `joint` is checked. */
+static mi_status merge_all(mi_context *context, int64_t classes, const double *joint, int64_t ld,
+                           double sum, int64_t target, int32_t *group) {
     int64_t cells;
-    MI__NEED(group);
-    MI__TRY(mi__joint_check(classes, joint, &ld, &sum));
-    if (target < 1 || target > classes)
-        return mi__fail(MI_E_ARG, "target must be in 1 to %" PRId64 ", got %" PRId64, classes,
-                        target);
     if (classes > INT32_MAX / 2 || !mi__multiply(classes, 3 * classes + 2, &cells))
         return mi__fail(MI_E_SHAPE, "%" PRId64 " classes are too many", classes);
-    mi_context *own;
-    MI__TRY(mi__context_take(context, &own));
-    merging m = {.context = own, .classes = classes};
-    m.p = mi__alloc(own, cells, sizeof *m.p);
-    m.live = mi__alloc(own, 2 * classes, sizeof *m.live);
+    merging m = {.context = context, .classes = classes};
+    m.p = mi__alloc(context, cells, sizeof *m.p);
+    m.live = mi__alloc(context, 2 * classes, sizeof *m.live);
     mi_status status = m.p == NULL || m.live == NULL ? MI_E_NOMEM : MI_OK;
     if (status == MI_OK) {
         m.h = m.p + classes * classes;
@@ -200,11 +185,34 @@ mi_status mi_iic_merge(mi_context *context, int64_t classes, const double *joint
         while (m.alive > target)
             merge_once(&m);
         number_groups(&m, group);
-        if (information != NULL)
-            *information = information_of(&m);
     }
-    mi__free(own, m.live, 2 * classes, sizeof *m.live);
-    mi__free(own, m.p, cells, sizeof *m.p);
+    mi__free(context, m.live, 2 * classes, sizeof *m.live);
+    mi__free(context, m.p, cells, sizeof *m.p);
+    return status;
+}
+
+mi_status mi_iic_merge(mi_context *context, int64_t classes, const double *joint, int64_t ld,
+                       int64_t target, int32_t *group, double *information) {
+    double sum, found;
+    MI__NEED(group);
+    MI__TRY(mi__joint_check(classes, joint, &ld, &sum));
+    if (target < 1 || target > classes)
+        return mi__fail(MI_E_ARG, "target must be in 1 to %" PRId64 ", got %" PRId64, classes,
+                        target);
+    mi_context *own;
+    MI__TRY(mi__context_take(context, &own));
+    int32_t *merged = mi__alloc(own, classes, sizeof *merged);
+    mi_status status = merged == NULL ? MI_E_NOMEM : MI_OK;
+    if (status == MI_OK)
+        status = merge_all(own, classes, joint, ld, sum, target, merged);
+    if (status == MI_OK)
+        status = mi__regroup(own, classes, joint, ld, sum, target, merged, &found);
+    if (status == MI_OK) {
+        memcpy(group, merged, (size_t)classes * sizeof *group);
+        if (information != NULL)
+            *information = found;
+    }
+    mi__free(own, merged, classes, sizeof *merged);
     mi_context_destroy(own);
     return status;
 }
