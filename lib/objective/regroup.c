@@ -114,7 +114,14 @@ mi_status mi__regroup(mi_context *context, int64_t classes, const double *joint,
     double *room = mi__alloc(context, count, sizeof *room);
     if (room == NULL)
         return MI_E_NOMEM;
-    regrouping r = {joint, classes, ld, groups, sum, group, room, room + groups * groups,
+    regrouping r = {joint,
+                    classes,
+                    ld,
+                    groups,
+                    sum,
+                    group,
+                    room,
+                    room + groups * groups,
                     room + groups * groups + groups};
     count_groups(&r);
     for (int i = 0; i < MOST_SWEEPS && groups > 1 && sweep(&r); i++)
