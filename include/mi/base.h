@@ -15,11 +15,15 @@
  * - **Options** are structs that begin with their own size. Zero them, set
  *   `struct_size = sizeof`, set what you care about: 0 always means "the
  *   default". A NULL options pointer means all defaults.
+ * - **Reports**, structs that are filled in for you, begin with their size too:
+ *   set `struct_size = sizeof` before the call. No more bytes than that are
+ *   written, and members that an older library doesn't know stay as they are.
  * - **Handles** are opaque. `mi_x_destroy` accepts NULL. A handle that was given
  *   to another one is kept alive by it, so the order of destruction is free.
  * - **Threads**: one handle, one thread at a time; different handles are
- *   independent, even when they share a context. Functions that take a `const`
- *   handle may run concurrently on it.
+ *   independent, even when they share a context. An encoder, its optimizers and
+ *   its clusterings count as one. Functions that take a `const` handle may run
+ *   concurrently on it.
  * - **Failure**: see status.h. Outputs are untouched, nothing leaks.
  * - The library never prints, exits, aborts, or touches signal handlers.
  */

@@ -58,7 +58,7 @@ typedef struct mi_cluster_report {
 
 /** How a head did on a labelled set. */
 typedef struct mi_cluster_score {
-    uint64_t struct_size; /**< of the first element, set to sizeof before the call */
+    uint64_t struct_size; /**< of the first element, set to sizeof before the call; told of all */
     int32_t classes;      /**< the head's K */
     int32_t reserved0;    /**< 0 */
     double loss;          /**< running loss of training, nats */

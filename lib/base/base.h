@@ -66,13 +66,22 @@ void mi__free(mi_context *context, void *memory, int64_t count, size_t size);
 /* `*out` = a * b if that fits and neither is negative, else false. */
 bool mi__multiply(int64_t a, int64_t b, int64_t *out);
 
-/* -- options ---------------------------------------------------------------------------------- */
+/* -- sized structs ---------------------------------------------------------------------------- */
 
 /* Copies the caller's sized struct over `own`, which the callee has zeroed and which begins with
  * its own size too. A caller's shorter struct leaves the tail 0; a longer one must be 0 there.
  * `oldest` is the size of the first release. NULL `theirs` leaves `own` as it is. */
 mi_status mi__options_load(void *own, size_t own_size, size_t oldest, const void *theirs,
                            const char *type_name);
+
+/* Whether a report, a sized struct that the library fills in, has a size that can be served: to be
+ * asked before the work begins. */
+mi_status mi__report_check(const void *theirs, size_t own_size, size_t oldest,
+                           const char *type_name);
+
+/* Fills in a report of `size` bytes that was found good: an older caller's shorter one gets what it
+ * has members for, a newer one's further members stay as they are. */
+void mi__report_store(void *theirs, uint64_t size, const void *own, size_t own_size);
 
 /* -- threads ---------------------------------------------------------------------------------- */
 

@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 
 #define LARGEST_LABEL (1 << 20)
-#define LARGEST_STRUCT 4096 /* a newer caller's: what it has beyond ours stays as it is */
 #define BUILTIN_TRAIN 60000
 #define BUILTIN_TEST 10000
 
@@ -241,14 +240,13 @@ mi_status mi__bytes_reserve(mi_context *context, mi__bytes *bytes, int64_t more,
 mi_status mi_dataset_info(const mi_dataset *dataset, mi_dataset_shape *shape) {
     MI__NEED(dataset);
     MI__NEED(shape);
-    if (shape->struct_size < sizeof *shape || shape->struct_size > LARGEST_STRUCT)
-        return mi__fail(MI_E_ABI, "mi_dataset_shape.struct_size is %" PRIu64
-                        ", expected %zu: set it to sizeof", shape->struct_size, sizeof *shape);
-    shape->count = dataset->count;
-    shape->height = dataset->height;
-    shape->width = dataset->width;
-    shape->channels = dataset->channels;
-    shape->classes = dataset->classes;
+    MI__TRY(mi__report_check(shape, sizeof *shape, sizeof *shape, "mi_dataset_shape"));
+    const mi_dataset_shape own = {.count = dataset->count,
+                                  .height = dataset->height,
+                                  .width = dataset->width,
+                                  .channels = dataset->channels,
+                                  .classes = dataset->classes};
+    mi__report_store(shape, shape->struct_size, &own, sizeof own);
     return MI_OK;
 }
 

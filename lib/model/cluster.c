@@ -144,9 +144,8 @@ mi_status mi_cluster_step(mi_cluster *c, int64_t n, const float *x, int32_t repe
     MI__NEED(xt);
     int64_t rows;
     MI__TRY(check_batch(n, repeats, &rows));
-    if (report != NULL && report->struct_size != sizeof *report)
-        return mi__fail(MI_E_ABI, "mi_cluster_report.struct_size is %" PRIu64 ", expected %zu",
-                        report->struct_size, sizeof *report);
+    if (report != NULL)
+        MI__TRY(mi__report_check(report, sizeof *report, sizeof *report, "mi_cluster_report"));
     if (c->optimizer == NULL)
         return mi__fail(MI_E_STATE, "the clustering was made without an optimizer");
 
@@ -165,12 +164,13 @@ mi_status mi_cluster_step(mi_cluster *c, int64_t n, const float *x, int32_t repe
     MI__TRY(evaluate_loss(c, n, &loss));
     mi__encoder_run_backward(e, use, NULL, false);
     MI__TRY(mi_optimizer_step(c->optimizer));
-    if (report != NULL)
-        *report = (mi_cluster_report){.struct_size = sizeof *report,
-                                      .step = c->optimizer->steps,
-                                      .loss = loss,
-                                      .rate = rate,
-                                      .selected = mi_cluster_select(c)};
+    if (report != NULL) {
+        const mi_cluster_report own = {.step = c->optimizer->steps,
+                                       .loss = loss,
+                                       .rate = rate,
+                                       .selected = mi_cluster_select(c)};
+        mi__report_store(report, report->struct_size, &own, sizeof own);
+    }
     return MI_OK;
 }
 
@@ -241,6 +241,7 @@ typedef struct evaluation {
     int64_t *index, *count;
     int32_t *truth;
     float *x;
+    mi_cluster_score *score; /* [heads] */
 } evaluation;
 
 static mi_status count_all(mi_cluster *c, const mi_dataset *dataset, int64_t images,
@@ -259,26 +260,34 @@ static mi_status count_all(mi_cluster *c, const mi_dataset *dataset, int64_t ima
             const float *y = e->head[h].y;
             for (int64_t j = 0; j < n; j++)
                 if (v->truth[j] >= 0)
-                    count[most_probable(y + j * k, k) * v->classes + v->truth[j]]++;
+                    count[(int64_t)most_probable(y + j * k, k) * v->classes + v->truth[j]]++;
             count += k * v->classes;
         }
     }
     return MI_OK;
 }
 
-static mi_status score_all(const mi_cluster *c, const evaluation *v, mi_cluster_score *scores) {
+static mi_status score_all(const mi_cluster *c, const evaluation *v) {
     const int64_t *count = v->count;
     for (int32_t h = 0; h < c->encoder->heads; h++) {
         int32_t k = (int32_t)c->encoder->head[h].dense.width;
-        mi_cluster_score s = {.struct_size = sizeof s, .classes = k, .loss = running_loss(c, h)};
-        MI__TRY(mi_score_accuracy(c->encoder->ctx, k, v->classes, count, NULL, &s.accuracy));
-        MI__TRY(mi_score_majority(k, v->classes, count, NULL, &s.majority));
-        MI__TRY(mi_score_nmi(k, v->classes, count, MI_NMI_ARITHMETIC, &s.nmi));
-        MI__TRY(mi_score_ari(k, v->classes, count, &s.ari));
-        scores[h] = s;
+        mi_cluster_score *s = &v->score[h];
+        *s = (mi_cluster_score){.classes = k, .loss = running_loss(c, h)};
+        MI__TRY(mi_score_accuracy(c->encoder->ctx, k, v->classes, count, NULL, &s->accuracy));
+        MI__TRY(mi_score_majority(k, v->classes, count, NULL, &s->majority));
+        MI__TRY(mi_score_nmi(k, v->classes, count, MI_NMI_ARITHMETIC, &s->nmi));
+        MI__TRY(mi_score_ari(k, v->classes, count, &s->ari));
         count += (int64_t)k * v->classes;
     }
     return MI_OK;
+}
+
+/* The caller's elements may be longer or shorter than ours. */
+static void store_scores(const mi_cluster *c, const evaluation *v, mi_cluster_score *scores) {
+    uint64_t size = scores->struct_size;
+    for (int32_t h = 0; h < c->encoder->heads; h++)
+        mi__report_store((char *)scores + (uint64_t)h * size, size, &v->score[h],
+                         sizeof v->score[h]);
 }
 
 static mi_status check_dataset(const mi_cluster *c, const mi_dataset *dataset,
@@ -300,9 +309,7 @@ mi_status mi_cluster_evaluate(mi_cluster *c, const mi_dataset *dataset, mi_clust
     MI__NEED(c);
     MI__NEED(dataset);
     MI__NEED(scores);
-    if (scores->struct_size != sizeof *scores)
-        return mi__fail(MI_E_ABI, "mi_cluster_score.struct_size is %" PRIu64 ", expected %zu",
-                        scores->struct_size, sizeof *scores);
+    MI__TRY(mi__report_check(scores, sizeof *scores, sizeof *scores, "mi_cluster_score"));
     mi_dataset_shape shape;
     MI__TRY(check_dataset(c, dataset, &shape));
     mi_context *ctx = c->encoder->ctx;
@@ -315,14 +322,18 @@ mi_status mi_cluster_evaluate(mi_cluster *c, const mi_dataset *dataset, mi_clust
     v.truth = mi__alloc(ctx, v.part, sizeof *v.truth);
     v.count = mi__alloc_zero(ctx, v.counts, sizeof *v.count);
     v.x = mi__alloc(ctx, v.part * v.numbers, sizeof *v.x);
+    v.score = mi__alloc(ctx, c->encoder->heads, sizeof *v.score);
     mi_status status = MI_E_NOMEM;
-    if (v.index != NULL && v.truth != NULL && v.count != NULL && v.x != NULL)
+    if (v.index != NULL && v.truth != NULL && v.count != NULL && v.x != NULL && v.score != NULL)
         status = count_all(c, dataset, shape.count, &v);
     if (status == MI_OK)
-        status = score_all(c, &v, scores);
+        status = score_all(c, &v);
+    if (status == MI_OK)
+        store_scores(c, &v, scores);
     mi__free(ctx, v.index, v.part, sizeof *v.index);
     mi__free(ctx, v.truth, v.part, sizeof *v.truth);
     mi__free(ctx, v.count, v.counts, sizeof *v.count);
     mi__free(ctx, v.x, v.part * v.numbers, sizeof *v.x);
+    mi__free(ctx, v.score, c->encoder->heads, sizeof *v.score);
     return status;
 }

@@ -65,14 +65,11 @@ mi_status mi_encoder_param_info(const mi_encoder *e, int32_t param, mi_param_inf
     mi__param *p = NULL;
     MI__TRY(find(e, param, &p));
     MI__NEED(info);
-    if (info->struct_size != sizeof *info)
-        return mi__fail(MI_E_ABI, "mi_param_info.struct_size is %" PRIu64 ", expected %zu",
-                        info->struct_size, sizeof *info);
-    memcpy(info->name, p->name, sizeof info->name);
-    info->kind = p->kind;
-    info->dims = p->dims;
-    memcpy(info->shape, p->shape, sizeof info->shape);
-    info->count = p->count;
+    MI__TRY(mi__report_check(info, sizeof *info, sizeof *info, "mi_param_info"));
+    mi_param_info own = {.kind = p->kind, .dims = p->dims, .count = p->count};
+    memcpy(own.name, p->name, sizeof own.name);
+    memcpy(own.shape, p->shape, sizeof own.shape);
+    mi__report_store(info, info->struct_size, &own, sizeof own);
     return MI_OK;
 }
 

@@ -234,6 +234,27 @@ START_TEST(test_options) {
 }
 END_TEST
 
+START_TEST(test_reports) {
+    const sample_options own = {.a = 7, .b = 8};
+    uint64_t theirs[5] = {24, 1, 2, 3, 4};
+    OK(mi__report_check(theirs, sizeof own, 16, "sample"));
+    mi__report_store(theirs, theirs[0], &own, sizeof own);
+    ck_assert(theirs[0] == 24 && theirs[1] == 7 && theirs[2] == 8 && theirs[3] == 3);
+    theirs[0] = 16, theirs[2] = 2; /* an older caller, who has no room for b */
+    OK(mi__report_check(theirs, sizeof own, 16, "sample"));
+    mi__report_store(theirs, theirs[0], &own, sizeof own);
+    ck_assert(theirs[0] == 16 && theirs[1] == 7 && theirs[2] == 2);
+    theirs[0] = 40; /* a newer one */
+    OK(mi__report_check(theirs, sizeof own, 16, "sample"));
+    mi__report_store(theirs, theirs[0], &own, sizeof own);
+    ck_assert(theirs[0] == 40 && theirs[2] == 8 && theirs[3] == 3 && theirs[4] == 4);
+    theirs[0] = 15;
+    FAILS(MI_E_ABI, "sample.struct_size is 15", mi__report_check(theirs, 24, 16, "sample"));
+    theirs[0] = 4097;
+    FAILS(MI_E_ABI, "sample.struct_size is 4097", mi__report_check(theirs, 24, 16, "sample"));
+}
+END_TEST
+
 START_TEST(test_context_refuses) {
     mi_context_options o = {.struct_size = sizeof o};
     const mi_context_options fresh = o;
@@ -407,5 +428,6 @@ END_TEST
 
 UNIT_MAIN("base", test_philox_known_answers, test_random_is_its_blocks, test_random_distributions,
           test_every_index_once, test_ranges_keep_their_grain, test_host_executes,
-          test_callers_share_a_context, test_options, test_context_refuses, test_allocator_balances,
-          test_allocator_refuses, test_multiply, test_messages, test_status_names)
+          test_callers_share_a_context, test_options, test_reports, test_context_refuses,
+          test_allocator_balances, test_allocator_refuses, test_multiply, test_messages,
+          test_status_names)

@@ -223,6 +223,35 @@ START_TEST(scores_agree_with_predictions) {
 }
 END_TEST
 
+START_TEST(a_newer_host_gets_what_is_known) {
+    struct {
+        mi_cluster_report report;
+        uint64_t unknown;
+    } report = {{.struct_size = sizeof report}, 5};
+    struct {
+        mi_cluster_score score;
+        uint64_t unknown;
+    } score[3] = {{{.struct_size = sizeof score[0]}, 6}, {.unknown = 7}, {.unknown = 8}};
+    fixture f = make(1, NET, 0);
+    train(&f, 1);
+    OK(mi_cluster_step(f.cluster, BATCH, f.x, REPEATS, f.xt, &report.report));
+    ck_assert(report.report.struct_size == sizeof report && report.report.step == 2);
+    ck_assert(report.report.loss < 0 && report.unknown == 5);
+    OK(mi_cluster_evaluate(f.cluster, f.set, &score[0].score));
+    for (int h = 0; h < 3; h++) {
+        ck_assert_int_eq(score[h].score.classes, h < 2 ? 10 : 20);
+        ck_assert(score[h].score.struct_size == sizeof score[h] && score[h].score.accuracy > 0);
+        ck_assert_uint_eq(score[h].unknown, (uint64_t)h + 6);
+    }
+    report.report.struct_size = score[0].score.struct_size = 8;
+    FAILS(MI_E_ABI, "mi_cluster_report.struct_size is 8",
+          mi_cluster_step(f.cluster, BATCH, f.x, REPEATS, f.xt, &report.report));
+    FAILS(MI_E_ABI, "mi_cluster_score.struct_size is 8",
+          mi_cluster_evaluate(f.cluster, f.set, &score[0].score));
+    destroy(&f);
+}
+END_TEST
+
 START_TEST(wrong_use_is_told) {
     fixture f = make(1, NET, 0);
     mi_cluster *c = NULL;
@@ -258,4 +287,4 @@ END_TEST
 UNIT_MAIN("cluster", the_loss_falls, the_step_is_the_gradient_of_the_loss,
           runs_repeat_at_any_number_of_threads, checkpoints_resume_bit_for_bit,
           a_failing_restore_changes_nothing, a_restart_teaches_the_merged_clusters,
-          scores_agree_with_predictions, wrong_use_is_told)
+          scores_agree_with_predictions, a_newer_host_gets_what_is_known, wrong_use_is_told)

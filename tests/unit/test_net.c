@@ -292,6 +292,22 @@ START_TEST(calls_out_of_order_or_range_fail) {
 }
 END_TEST
 
+START_TEST(a_newer_host_gets_what_is_known) {
+    struct {
+        mi_param_info info;
+        uint64_t unknown;
+    } longer = {{.struct_size = sizeof longer}, 5};
+    mi_encoder *e = make("conv 2", 4, 1);
+    OK(mi_encoder_param_info(e, 0, &longer.info));
+    ck_assert_uint_eq(longer.info.struct_size, sizeof longer);
+    ck_assert_str_eq(longer.info.name, "trunk.0.weight");
+    ck_assert(longer.info.count == 18 && longer.unknown == 5);
+    longer.info.struct_size = sizeof longer.info - 1;
+    FAILS(MI_E_ABI, "mi_param_info.struct_size", mi_encoder_param_info(e, 0, &longer.info));
+    mi_encoder_destroy(e);
+}
+END_TEST
+
 START_TEST(running_statistics_follow_the_data) {
     mi_encoder *e = make("bn", 2, 1);
     float x[4] = {1, 2, 3, 6}, mean, variance, y[4]; /* mean 3, unbiased variance 14 / 3 */
@@ -380,5 +396,6 @@ UNIT_MAIN("net", presets_have_their_shapes, vgg_11_drops_pools_that_leave_nothin
           grammar_errors_point_at_the_character, options_are_checked,
           whole_encoders_have_exact_gradients, every_layer_of_the_list_has_exact_gradients,
           rows_are_independent_in_eval_mode, calls_out_of_order_or_range_fail,
-          running_statistics_follow_the_data, initialisers_have_their_variance,
-          files_bring_back_every_parameter, summary_tells_all_and_is_cut_safely)
+          a_newer_host_gets_what_is_known, running_statistics_follow_the_data,
+          initialisers_have_their_variance, files_bring_back_every_parameter,
+          summary_tells_all_and_is_cut_safely)
