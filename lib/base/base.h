@@ -97,7 +97,6 @@ void mi__parallel_ranges(mi_context *context, int64_t n, int64_t grain,
 
 mi__pool *mi__pool_create(mi_context *context, int32_t threads);
 void mi__pool_destroy(mi__pool *pool, mi_context *context);
-void mi__pool_run(mi__pool *pool, int64_t n, void (*body)(void *arg, int64_t i), void *arg);
 
 /* How many processors this process may run on. */
 int32_t mi__processors(void);

@@ -4,7 +4,8 @@
 #define _GNU_SOURCE
 #include "base.h"
 
-#include <pthread.h>
+#include "thread.h"
+
 #include <sched.h>
 #include <unistd.h>
 
@@ -64,15 +65,11 @@ static void *thread_main(void *arg) {
 
 /* Fewer threads than wanted is no failure: the caller works too. */
 static void start_threads(mi__pool *pool) {
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, STACK_BYTES);
     pool->started = 0;
     pool->owner = getpid();
     while (pool->started < pool->size &&
-           pthread_create(&pool->thread[pool->started], &attributes, thread_main, pool) == 0)
+           mi__thread_start(&pool->thread[pool->started], STACK_BYTES, thread_main, pool))
         pool->started++;
-    pthread_attr_destroy(&attributes);
 }
 
 static size_t pool_bytes(int32_t threads) {
@@ -113,7 +110,7 @@ void mi__pool_destroy(mi__pool *pool, mi_context *context) {
     mi__free(context, pool, 1, pool_bytes(pool->size + 1));
 }
 
-void mi__pool_run(mi__pool *pool, int64_t n, void (*body)(void *arg, int64_t i), void *arg) {
+static void run(mi__pool *pool, int64_t n, void (*body)(void *arg, int64_t i), void *arg) {
     job j = {.body = body, .arg = arg, .n = n};
     atomic_init(&j.next, 0);
     pthread_mutex_lock(&pool->run);
@@ -143,7 +140,7 @@ void mi__parallel_for(mi_context *context, int64_t n, void (*body)(void *arg, in
     if (n > 1 && context->options.parallel_for != NULL)
         context->options.parallel_for(context->options.executor_user, n, body, arg);
     else if (n > 1 && context->pool != NULL)
-        mi__pool_run(context->pool, n, body, arg);
+        run(context->pool, n, body, arg);
     else
         for (int64_t i = 0; i < n; i++)
             body(arg, i);

@@ -4,11 +4,11 @@
 #include <mi/pairs.h>
 
 #include "../base/random.h"
+#include "../base/thread.h"
 #include "pairs_options.h"
 #include "warp.h"
 
 #include <inttypes.h>
-#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -159,15 +159,11 @@ static void *work(void *arg) {
 
 /* Fewer workers than wanted is no failure: the caller does it if there is none. */
 static void start_workers(mi_pairs *p) {
-    pthread_attr_t attributes;
     p->owner = getpid();
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, STACK_BYTES);
     while (p->started < p->options.workers &&
-           pthread_create(&p->workers[p->started].thread, &attributes, work,
-                          &p->workers[p->started]) == 0)
+           mi__thread_start(&p->workers[p->started].thread, STACK_BYTES, work,
+                            &p->workers[p->started]))
         p->started++;
-    pthread_attr_destroy(&attributes);
 }
 
 static void stop_workers(mi_pairs *p) {

@@ -4,6 +4,7 @@
 #include "unit.h"
 
 #include <pthread.h>
+#include <signal.h>
 
 /* -- random numbers ---------------------------------------------------------------------------- */
 
@@ -195,6 +196,39 @@ START_TEST(test_callers_share_a_context) {
         ck_assert_int_eq(callers[i].wrong, 0);
     }
     mi_context_destroy(context);
+}
+END_TEST
+
+typedef struct meeting {
+    pthread_barrier_t both;
+    pthread_t host;
+    int blocked[2]; /* SIGUSR1 and SIGSEGV, on the thread that is not the host's */
+} meeting;
+
+static void look_at_mask(void *arg, int64_t i) {
+    meeting *m = arg;
+    (void)i;
+    sigset_t mask;
+    pthread_barrier_wait(&m->both); /* one index for each thread */
+    pthread_sigmask(SIG_BLOCK, NULL, &mask);
+    if (!pthread_equal(pthread_self(), m->host)) {
+        m->blocked[0] = sigismember(&mask, SIGUSR1);
+        m->blocked[1] = sigismember(&mask, SIGSEGV);
+    }
+}
+
+START_TEST(test_signals_are_left_to_the_host) {
+    meeting m = {.host = pthread_self(), .blocked = {-1, -1}};
+    mi_context *context = context_of(2);
+    sigset_t mask;
+    pthread_barrier_init(&m.both, NULL, 2);
+    mi__parallel_for(context, 2, look_at_mask, &m);
+    mi_context_destroy(context);
+    pthread_barrier_destroy(&m.both);
+    ck_assert_int_eq(m.blocked[0], 1);
+    ck_assert_int_eq(m.blocked[1], 0); /* a fault has to reach the host's handler */
+    pthread_sigmask(SIG_BLOCK, NULL, &mask);
+    ck_assert_int_eq(sigismember(&mask, SIGUSR1), 0);
 }
 END_TEST
 
@@ -428,6 +462,6 @@ END_TEST
 
 UNIT_MAIN("base", test_philox_known_answers, test_random_is_its_blocks, test_random_distributions,
           test_every_index_once, test_ranges_keep_their_grain, test_host_executes,
-          test_callers_share_a_context, test_options, test_reports, test_context_refuses,
-          test_allocator_balances, test_allocator_refuses, test_multiply, test_messages,
-          test_status_names)
+          test_callers_share_a_context, test_signals_are_left_to_the_host, test_options,
+          test_reports, test_context_refuses, test_allocator_balances, test_allocator_refuses,
+          test_multiply, test_messages, test_status_names)
