@@ -86,6 +86,11 @@ static void *room(size_t count, size_t size) {
     return memory;
 }
 
+/* Whether stuck heads start anew after this epoch; after the last one it would be too late. */
+static bool restarts_after(long long epoch) {
+    return set.over_heads > 0 && epoch <= set.restarts && epoch < set.epochs;
+}
+
 /* What the parts below share. */
 typedef struct run {
     mi_dataset *train, *test;
@@ -134,7 +139,7 @@ static void build(run *r) {
     mi_cluster_options ko = {.struct_size = sizeof ko,
                              .classes = r->shape.classes,
                              .lambda = set.lambda,
-                             .late_heads = set.over_heads > 0 && set.restarts > 0};
+                             .late_heads = restarts_after(1)};
     need(mi_cluster_create(r->encoder, optimizer, &ko, &r->cluster), "clustering");
     if (set.restore != NULL)
         need(mi_cluster_restore(r->cluster, r->pairs, set.restore), "restore");
@@ -160,8 +165,21 @@ static void open_out(run *r) {
         fprintf(stderr, "iic: cannot write %s: %s\n", path, strerror(errno));
         exit(1);
     }
-    if (set.restore == NULL)
+    fseek(r->metrics, 0, SEEK_END);
+    if (ftell(r->metrics) == 0)
         fprintf(r->metrics, "epoch,seconds,loss,head,head_loss,accuracy,nmi,ari\n");
+}
+
+/* Better now than after the first epoch. */
+static void check_save(void) {
+    char folder[4096] = ".";
+    const char *slash = set.save != NULL ? strrchr(set.save, '/') : NULL;
+    if (slash != NULL)
+        snprintf(folder, sizeof folder, "%.*s", slash > set.save ? (int)(slash - set.save) : 1, set.save);
+    if (set.save != NULL && access(folder, W_OK) != 0) {
+        fprintf(stderr, "iic: cannot write to %s for --save: %s\n", folder, strerror(errno));
+        exit(1);
+    }
 }
 
 static void show_progress(const run *r, long long epoch, long long step, long long steps) {
@@ -219,7 +237,7 @@ static void train(run *r) {
             show_progress(r, epoch, step, steps);
         if (step < steps)
             continue;
-        if (epoch <= set.restarts && epoch < set.epochs && set.over_heads > 0) {
+        if (restarts_after(epoch)) {
             int32_t count;
             need(mi_cluster_restart(r->cluster, r->pairs, RESTART_BATCHES, &count), "restart");
             fprintf(stderr, "%s%d of %lld heads start anew from merged over-clusters\n",
@@ -262,6 +280,7 @@ int main(int argc, char **argv) {
     run r = {0};
     build(&r);
     open_out(&r);
+    check_save();
     char summary[8192];
     mi_encoder_summary(r.encoder, summary, sizeof summary);
     fprintf(stderr, "%lld training images\n%s", (long long)r.shape.count, summary);

@@ -50,7 +50,7 @@ void options_parse(const char *program, const char *summary, const option *optio
                    char **argv) {
     for (int i = 1; i < argc; i++) {
         const char *name = strncmp(argv[i], "--", 2) == 0 ? argv[i] + 2 : "";
-        if (strcmp(name, "help") == 0) {
+        if (strcmp(name, "help") == 0 || strcmp(argv[i], "-h") == 0) {
             print_help(program, summary, options);
             exit(0);
         }

@@ -35,7 +35,8 @@ LIBMI_API int32_t mi_lib_version_number(void);
 /**
  * One line of text for bug reports: version, compiler, the BLAS that serves
  * dense products, and the kernels chosen for this processor. The environment
- * variable LIBMI_CPU (generic, avx2, avx512) forces a lesser choice; it is
+ * variable LIBMI_CPU (generic, avx2, avx512) forces a lesser choice, and is
+ * ignored if it is something else; it is
  * read when an encoder is created.
  *
  * @param[out] text  receives a zero-terminated text, cut if too long; may be

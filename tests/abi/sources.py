@@ -36,12 +36,15 @@ LONGEST_LINE = 100
 
 def tracked_files(root):
     """What git knows or would add; every file where there is no git (an unpacked archive)."""
-    done = subprocess.run(['git', '-C', str(root), 'ls-files', '-co', '--exclude-standard'],
-                          capture_output=True, text=True)
-    if done.returncode == 0:
-        names = done.stdout.split('\n')
-    else:
+    try:
+        done = subprocess.run(['git', '-C', str(root), 'ls-files', '-co', '--exclude-standard'],
+                              capture_output=True, text=True)
+        names = done.stdout.split('\n') if done.returncode == 0 else None
+    except OSError: # no git at all
+        names = None
+    if names is None:
         names = [str(p.relative_to(root)) for p in root.rglob('*') if p.is_file()]
+        names = [n for n in names if not re.match(r'build|out|\.git/|.*__pycache__', n)]
     return sorted(n for n in set(names) if n and (root / n).is_file())
 
 

@@ -70,6 +70,8 @@ def check_run(tap, data, work):
     for name in ('clusters.png', 'confusion.png'):
         tap.ok((out / name).read_bytes()[:8] == b'\x89PNG\r\n\x1a\n', name + ' is a picture')
     again = run('--data', data, *QUICK, '--epochs', 3, '--restore', work / 'a.st', '--eval')
+    one = run('--data', data, *QUICK, '--epochs', 1)
+    tap.ok(last_json(one)['loss'] < 0, 'heads that count learn in a run of one epoch too', one.stdout)
     tap.ok(again.returncode == 0 and last_json(again)['test_accuracy'] == result['test_accuracy'],
            '--restore --eval finds the same figures', again.stderr)
 
@@ -121,6 +123,7 @@ def check_mistakes(tap, data, work):
         (['--data', data, '--out', '/proc/nowhere'], 1, '/proc/nowhere'),
         (['--data', data, '--out', work / 'junk.st'], 1, 'junk.st'),
         (['--data', data, '--restore', work / 'junk.st'], 1, 'junk.st'),
+        (['--data', data, '--save', '/no/such/folder/a.st'], 1, '/no/such/folder'),
         (['--data', data, '--restore', '/no/such.st'], 1, '/no/such.st'),
     ]
     for args, status, text in cases:
