@@ -175,7 +175,8 @@ static void check_save(void) {
     char folder[4096] = ".";
     const char *slash = set.save != NULL ? strrchr(set.save, '/') : NULL;
     if (slash != NULL)
-        snprintf(folder, sizeof folder, "%.*s", slash > set.save ? (int)(slash - set.save) : 1, set.save);
+        snprintf(folder, sizeof folder, "%.*s", slash > set.save ? (int)(slash - set.save) : 1,
+                 set.save);
     if (set.save != NULL && access(folder, W_OK) != 0) {
         fprintf(stderr, "iic: cannot write to %s for --save: %s\n", folder, strerror(errno));
         exit(1);
