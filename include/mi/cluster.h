@@ -20,6 +20,9 @@
  * always pure, and merging them by mutual information (mi_iic_merge()) finds
  * the classes. mi_cluster_restart() does so and gives stuck heads a new start from
  * there. All of it is free of labels.
+ *
+ * Step, restart, predict and evaluate put the encoder to work: the outputs and
+ * gradients that it held are replaced.
  */
 
 #include "dataset.h"
@@ -75,7 +78,7 @@ typedef struct mi_cluster_score {
  * @param optimizer  made for that encoder; retained; NULL: only evaluation
  * @param options    NULL for the defaults
  * @param[out] out   receives the handle; destroy it with mi_cluster_destroy()
- * @return MI_OK; MI_E_ARG; MI_E_SHAPE; MI_E_ABI; MI_E_NOMEM
+ * @return MI_OK; MI_E_ARG; MI_E_ABI; MI_E_NOMEM
  * @since 0.1
  */
 LIBMI_API LIBMI_NODISCARD mi_status mi_cluster_create(mi_encoder *encoder, mi_optimizer *optimizer,
@@ -99,9 +102,9 @@ LIBMI_API void mi_cluster_destroy(mi_cluster *cluster);
  * @param repeats      twins of each image, 1 or more
  * @param xt           [n * repeats][height][width][channels], as mi_pairs_next() gives them
  * @param[out] report  its struct_size set by the caller; may be NULL
- * @return MI_OK; MI_E_ARG; MI_E_STATE (no optimizer); MI_E_NUMERIC (NaN in the
- *         images, or a gradient that is not finite: no weight was changed); MI_E_ABI;
- *         MI_E_NOMEM
+ * @return MI_OK; MI_E_ARG; MI_E_STATE (no optimizer); MI_E_NUMERIC (NaN or infinity in
+ *         the images, the outputs or a gradient); MI_E_SHAPE; MI_E_ABI; MI_E_NOMEM. A step
+ *         that fails changes neither weights nor statistics nor losses.
  * @since 0.1
  */
 LIBMI_API LIBMI_NODISCARD mi_status mi_cluster_step(mi_cluster *cluster, int64_t n, const float *x,
@@ -144,7 +147,7 @@ LIBMI_API LIBMI_NODISCARD mi_status mi_cluster_restart(mi_cluster *cluster, mi_p
  * @param x                   [n][height][width][channels]
  * @param[out] label          [n], receives the most probable cluster; may be NULL
  * @param[out] probability    [n][K of the head]; may be NULL
- * @return MI_OK; MI_E_ARG; MI_E_NUMERIC; MI_E_NOMEM
+ * @return MI_OK; MI_E_ARG; MI_E_SHAPE; MI_E_NUMERIC; MI_E_NOMEM
  * @note Batch normalisation uses running statistics; works through n in parts.
  * @since 0.1
  */

@@ -52,7 +52,7 @@ enum mi_init {
 
 /** How batch normalisation works in a forward pass. */
 enum mi_mode {
-    MI_MODE_TRAIN = 1, /**< statistics of this batch; running ones are updated */
+    MI_MODE_TRAIN = 1, /**< statistics of this batch; running ones follow, where it is finite */
     MI_MODE_EVAL = 2   /**< running statistics; a row depends on itself alone */
 };
 
@@ -113,7 +113,7 @@ LIBMI_API void mi_encoder_destroy(mi_encoder *encoder);
 
 /**
  * Computes all heads for a batch. What backward needs is kept inside until the
- * next forward; results are fetched with mi_encoder_output().
+ * next forward; results are fetched with mi_encoder_output(). A forward that fails leaves none.
  *
  * @param encoder  the encoder
  * @param mode     an mi_mode
@@ -122,7 +122,7 @@ LIBMI_API void mi_encoder_destroy(mi_encoder *encoder);
  * @return MI_OK; MI_E_ARG; MI_E_NUMERIC (NaN or infinity in x: the message says
  *         in which image); MI_E_SHAPE; MI_E_NOMEM (also when the batch grows)
  * @note Memory for the largest n seen is kept: about the sum of all layers' outputs,
- *       and in MI_MODE_TRAIN, once backward was called, that again.
+ *       and, once backward was called, twice the largest of these.
  * @since 0.1
  */
 LIBMI_API LIBMI_NODISCARD mi_status mi_encoder_forward(mi_encoder *encoder, int32_t mode,
@@ -134,7 +134,7 @@ LIBMI_API LIBMI_NODISCARD mi_status mi_encoder_forward(mi_encoder *encoder, int3
  * @param encoder   the encoder
  * @param head      0 to heads - 1; -1: the trunk's features
  * @param[out] y    [n][classes] or [n][features]; softmax heads give probabilities
- * @return MI_OK; MI_E_ARG; MI_E_STATE (no forward yet)
+ * @return MI_OK; MI_E_ARG; MI_E_STATE (no forward yet, or the last one failed)
  * @since 0.1
  */
 LIBMI_API LIBMI_NODISCARD mi_status mi_encoder_output(const mi_encoder *encoder, int32_t head,
@@ -250,7 +250,7 @@ LIBMI_API LIBMI_NODISCARD mi_status mi_encoder_param_write(mi_encoder *encoder, 
  * @param encoder      the encoder
  * @param param        0 to arrays - 1, not a state
  * @param[out] values  [count]
- * @return MI_OK; MI_E_ARG; MI_E_STATE (no backward yet)
+ * @return MI_OK; MI_E_ARG; MI_E_STATE (no backward since the last forward)
  * @since 0.1
  */
 LIBMI_API LIBMI_NODISCARD mi_status mi_encoder_grad_read(const mi_encoder *encoder, int32_t param,
@@ -263,7 +263,7 @@ LIBMI_API LIBMI_NODISCARD mi_status mi_encoder_grad_read(const mi_encoder *encod
  * @param encoder  the encoder
  * @param param    0 to arrays - 1, not a state
  * @param values   [count]
- * @return MI_OK; MI_E_ARG; MI_E_STATE (no backward yet)
+ * @return MI_OK; MI_E_ARG; MI_E_STATE (no backward since the last forward)
  * @since 0.1
  */
 LIBMI_API LIBMI_NODISCARD mi_status mi_encoder_grad_write(mi_encoder *encoder, int32_t param,

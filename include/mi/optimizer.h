@@ -71,8 +71,8 @@ LIBMI_API void mi_optimizer_destroy(mi_optimizer *optimizer);
  * One step with the encoder's gradients.
  *
  * @param optimizer  the optimizer
- * @return MI_OK; MI_E_ARG; MI_E_STATE (no backward yet); MI_E_NUMERIC (a
- *         gradient is NaN or infinite: no weight was changed)
+ * @return MI_OK; MI_E_ARG; MI_E_STATE (no backward since the last forward);
+ *         MI_E_NUMERIC (a gradient is NaN or infinite: nothing was changed)
  * @since 0.1
  */
 LIBMI_API LIBMI_NODISCARD mi_status mi_optimizer_step(mi_optimizer *optimizer);

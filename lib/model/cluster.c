@@ -103,29 +103,37 @@ static mi_status make_iic(mi_cluster *c, int64_t repeats) {
     return MI_OK;
 }
 
-/* The loss of all heads that learn and its gradient in their dy. The first n rows of a head's
- * output are the images, the others their twins. */
-static mi_status evaluate_loss(mi_cluster *c, int64_t n, double *loss) {
-    mi_encoder *e = c->encoder;
+/* The heads that learn, and what they lost in this step. */
+typedef struct lesson {
+    int32_t count, index[MI__MOST_HEADS];
     mi_iic_head_f32 head[MI__MOST_HEADS];
-    int32_t index[MI__MOST_HEADS], count = 0;
+    double loss; /* mean */
+} lesson;
+
+/* The loss and its gradient in the heads' dy. The first n rows of a head's output are the images,
+ * the others their twins. */
+static mi_status evaluate_loss(const mi_cluster *c, int64_t n, lesson *l) {
+    const mi_encoder *e = c->encoder;
+    l->count = 0;
     for (int32_t i = 0; i < e->heads; i++) {
         if (!mi__cluster_learns(c, i))
             continue;
         int64_t k = e->head[i].dense.width;
         float *y = e->head[i].y, *dy = e->head[i].dy;
-        head[count] =
+        l->head[l->count] =
             (mi_iic_head_f32){.classes = k, .z = y, .zt = y + n * k, .dz = dy, .dzt = dy + n * k};
-        index[count++] = i;
+        l->index[l->count++] = i;
     }
-    MI__TRY(mi_iic_eval_f32(c->iic, n, count, head, loss));
-    for (int32_t i = 0; i < count; i++) {
-        mi__running *r = &c->running[index[i]];
-        double m = c->options.loss_memory;
-        r->sum = m * r->sum + (1 - m) * head[i].loss;
+    return mi_iic_eval_f32(c->iic, n, l->count, l->head, &l->loss);
+}
+
+static void remember_losses(mi_cluster *c, const lesson *l) {
+    double m = c->options.loss_memory;
+    for (int32_t i = 0; i < l->count; i++) {
+        mi__running *r = &c->running[l->index[i]];
+        r->sum = m * r->sum + (1 - m) * l->head[i].loss;
         r->mass = m * r->mass + (1 - m);
     }
-    return MI_OK;
 }
 
 static mi_status check_batch(int64_t n, int32_t repeats, int64_t *rows) {
@@ -156,17 +164,20 @@ mi_status mi_cluster_step(mi_cluster *c, int64_t n, const float *x, int32_t repe
     MI__TRY(mi__encoder_put(e, n, rows - n, xt));
     mi__encoder_run(e, true);
 
-    double loss, rate = mi_optimizer_rate(c->optimizer);
+    lesson l;
+    double rate = mi_optimizer_rate(c->optimizer);
     bool use[MI__MOST_HEADS];
     for (int32_t i = 0; i < e->heads; i++)
         use[i] = mi__cluster_learns(c, i);
     MI__TRY(mi__encoder_begin_backward(e));
-    MI__TRY(evaluate_loss(c, n, &loss));
+    MI__TRY(evaluate_loss(c, n, &l));
     mi__encoder_run_backward(e, use, NULL, false);
     MI__TRY(mi_optimizer_step(c->optimizer));
+    mi__encoder_update_states(e);
+    remember_losses(c, &l);
     if (report != NULL) {
         const mi_cluster_report own = {.step = c->optimizer->steps,
-                                       .loss = loss,
+                                       .loss = l.loss,
                                        .rate = rate,
                                        .selected = mi_cluster_select(c)};
         mi__report_store(report, report->struct_size, &own, sizeof own);

@@ -2,6 +2,7 @@
 /* Batch normalisation, with the ReLU that follows it done in the same pass over memory. */
 #include "net.h"
 
+#include <float.h>
 #include <math.h>
 
 enum { SCALE, SHIFT, RUNNING_MEAN, RUNNING_VARIANCE };
@@ -41,16 +42,21 @@ static void set(const mi__pass *pass, void *array, int64_t i, double value) {
 }
 
 /* As everywhere in the field: the batch is normalised by its biased variance, while the running one
- * is unbiased. */
-static void update_running(mi__layer *l, const mi__pass *pass, int64_t rows) {
+ * is unbiased. A channel that overflowed is passed over: it would never recover. */
+static void update_states(mi__layer *l, const mi__pass *pass) {
     const void *mean = saved_part(l, pass, 0), *variance = saved_part(l, pass, 1);
     void *running_mean = l->param[RUNNING_MEAN].value;
     void *running_variance = l->param[RUNNING_VARIANCE].value;
+    int64_t rows = pass->n * l->in.h * l->in.w;
     double m = pass->bn_momentum, unbias = rows > 1 ? (double)rows / (double)(rows - 1) : 1;
     for (int64_t i = 0; i < l->in.c; i++) {
-        set(pass, running_mean, i, (1 - m) * get(pass, running_mean, i) + m * get(pass, mean, i));
-        set(pass, running_variance, i,
-            (1 - m) * get(pass, running_variance, i) + m * unbias * get(pass, variance, i));
+        double new_mean = (1 - m) * get(pass, running_mean, i) + m * get(pass, mean, i);
+        double new_variance =
+            (1 - m) * get(pass, running_variance, i) + m * unbias * get(pass, variance, i);
+        if (!(fabs(new_mean) <= FLT_MAX && new_variance <= FLT_MAX))
+            continue;
+        set(pass, running_mean, i, new_mean);
+        set(pass, running_variance, i, new_variance);
     }
 }
 
@@ -62,7 +68,6 @@ static void forward(mi__layer *l, const mi__pass *pass, const void *x, void *y) 
     if (pass->train) {
         pass->kernel->norm_train(pass->ctx, rows, c, x, scale, shift, pass->bn_epsilon, l->slope, y,
                                  mean, variance, inverse, pass->work);
-        update_running(l, pass, rows);
         return;
     }
     for (int64_t i = 0; i < c; i++)
@@ -89,4 +94,5 @@ const mi__layer_type mi__layer_bn = {
     .saved = saved,
     .forward = forward,
     .backward = backward,
+    .update_states = update_states,
 };

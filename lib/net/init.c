@@ -24,7 +24,7 @@ static void set(const mi_encoder *e, mi__param *p, int64_t i, double value) {
         ((float *)p->value)[i] = (float)value;
 }
 
-void mi__draw_param(const mi_encoder *e, mi__param *p, int32_t index, int32_t init) {
+static void draw_param(const mi_encoder *e, mi__param *p, int32_t index, int32_t init) {
     bool uniform = init == MI_INIT_HE_UNIFORM || init == MI_INIT_GLOROT_UNIFORM;
     double s = deviation(e, p, init), edge = sqrt(3.0) * s;
     mi__random r = mi__random_at(e->options.seed, MI__STREAM_WEIGHTS + (uint64_t)index, 0);
@@ -48,7 +48,7 @@ void mi__encoder_draw(mi_encoder *e) {
     for (int32_t i = 0; i < e->params; i++) {
         mi__param *p = e->param[i];
         if (p->kind == MI_PARAM_WEIGHT)
-            mi__draw_param(e, p, i, i < heads_begin ? e->options.trunk_init : e->options.head_init);
+            draw_param(e, p, i, i < heads_begin ? e->options.trunk_init : e->options.head_init);
         else
             for (int64_t j = 0; j < p->count; j++)
                 set(e, p, j, is_one(p) ? 1 : 0);

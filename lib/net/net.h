@@ -58,6 +58,8 @@ typedef struct mi__layer_type {
      * what was there. */
     void (*backward)(mi__layer *layer, const mi__pass *pass, const void *x, const void *y, void *dy,
                      void *dx);
+    /* Takes a training forward over into parameters that are states; NULL: has none. */
+    void (*update_states)(mi__layer *layer, const mi__pass *pass);
 } mi__layer_type;
 
 struct mi__layer {
@@ -122,7 +124,7 @@ struct mi_encoder {
     bool forward_done, backward_done;
 };
 
-/* Where the forward pass of `encoder` stands: images in it (0: none), and the trunk's features. */
+/* The trunk's features, of the last forward pass. */
 #define MI__FEATURES(encoder) ((encoder)->y[(encoder)->layers])
 
 mi_status mi__encoder_create(mi_context *context, const char *description,
@@ -132,10 +134,11 @@ mi_status mi__encoder_create(mi_context *context, const char *description,
 mi_encoder *mi__encoder_take(mi_encoder *encoder);
 
 /* A forward pass in pieces, so that a batch may come from several buffers: room for n images, then
- * rows, then the run. */
+ * rows, then the run; and, when all that follows a training one went well, the states. */
 mi_status mi__encoder_begin(mi_encoder *encoder, int64_t n);
 mi_status mi__encoder_put(mi_encoder *encoder, int64_t row, int64_t count, const float *x);
 void mi__encoder_run(mi_encoder *encoder, bool train);
+void mi__encoder_update_states(mi_encoder *encoder);
 
 /* Makes room for gradients, for code that fills some in by itself. */
 mi_status mi__encoder_need_gradients(mi_encoder *encoder);
@@ -156,7 +159,6 @@ void mi__encoder_free_buffers(mi_encoder *encoder);
 
 /* Draws all weights. */
 void mi__encoder_draw(mi_encoder *encoder);
-void mi__draw_param(const mi_encoder *encoder, mi__param *param, int32_t index, int32_t init);
 
 /* Copies between the kernel's precision and float. */
 void mi__reals_to_float(size_t real, int64_t count, const void *from, float *to);

@@ -179,7 +179,7 @@ static void sgd_range(void *arg, int64_t begin, int64_t end) {
 
 static mi_status check_gradients(const mi_encoder *e) {
     if (!e->backward_done)
-        return mi__fail(MI_E_STATE, "the optimizer needs a backward pass before each step");
+        return mi__fail(MI_E_STATE, "the optimizer needs a backward pass before this");
     for (int32_t i = 0; i < e->params; i++) {
         const mi__param *p = e->param[i];
         int64_t bad = p->kind == MI_PARAM_STATE ? -1 : mi__find_not_finite(p->count, p->grad);

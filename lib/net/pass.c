@@ -54,13 +54,15 @@ static size_t most_work(const mi_encoder *e, int64_t n) {
 }
 
 static mi_status grow(mi_encoder *e, int64_t n) {
-    int64_t bytes;
-    if (!mi__multiply(n, e->widest * (int64_t)e->pass.kernel->real, &bytes))
+    size_t real = e->pass.kernel->real;
+    int64_t bytes, widest = e->widest;
+    for (int32_t i = 0; i < e->heads; i++)
+        widest = MI__MAX(widest, e->head[i].dense.width);
+    if (!mi__multiply(n, widest * (int64_t)real, &bytes))
         return mi__fail(MI_E_SHAPE,
                         "a batch of %" PRId64 " images of %" PRId64
                         " numbers in the widest layer overflows",
-                        n, e->widest);
-    size_t real = e->pass.kernel->real;
+                        n, widest);
     mi__encoder_free_buffers(e);
     e->capacity = n;
     e->work_bytes = most_work(e, n);
@@ -113,6 +115,12 @@ void mi__encoder_run(mi_encoder *e, bool train) {
     e->forward_done = true;
 }
 
+void mi__encoder_update_states(mi_encoder *e) {
+    for (int32_t i = 0; i < e->layers; i++)
+        if (e->layer[i].type->update_states != NULL)
+            e->layer[i].type->update_states(&e->layer[i], &e->pass);
+}
+
 mi_status mi_encoder_forward(mi_encoder *e, int32_t mode, int64_t n, const float *x) {
     MI__NEED(e);
     MI__NEED(x);
@@ -123,6 +131,8 @@ mi_status mi_encoder_forward(mi_encoder *e, int32_t mode, int64_t n, const float
     MI__TRY(mi__encoder_begin(e, n));
     MI__TRY(mi__encoder_put(e, 0, n, x));
     mi__encoder_run(e, mode == MI_MODE_TRAIN);
+    if (mode == MI_MODE_TRAIN)
+        mi__encoder_update_states(e);
     return MI_OK;
 }
 

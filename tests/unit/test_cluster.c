@@ -223,6 +223,43 @@ START_TEST(scores_agree_with_predictions) {
 }
 END_TEST
 
+START_TEST(a_step_that_overflows_changes_nothing) {
+    fixture f = make(1, NET, 0), g = make(1, NET, 0);
+    int32_t scale = mi_encoder_param_find(f.encoder, "trunk.1.scale");
+    float kept[8], huge[8] = {3e38f, 3e38f, 3e38f, 3e38f, 3e38f, 3e38f, 3e38f, 3e38f};
+    train(&f, 2), train(&g, 2);
+    OK(mi_encoder_param_read(f.encoder, scale, kept));
+    OK(mi_encoder_param_write(f.encoder, scale, huge));
+    FAILS(MI_E_NUMERIC, "", mi_cluster_step(f.cluster, BATCH, f.x, REPEATS, f.xt, NULL));
+    OK(mi_encoder_param_write(f.encoder, scale, kept));
+    train(&f, 2), train(&g, 2);
+    assert_same_weights(f.encoder, g.encoder);
+    ck_assert_double_eq(f.cluster->running[0].sum, g.cluster->running[0].sum);
+    destroy(&f), destroy(&g);
+}
+END_TEST
+
+START_TEST(a_gradient_that_overflows_changes_nothing) {
+    /* The loss is an ordinary one: 1e20 * 1e-40 * 1e20. Its slope is 1e40. */
+    mi_encoder_options eo = {.struct_size = sizeof eo, .height = 1};
+    const float trunk[2] = {1e-40f, -1e-40f}, head[4] = {1e20f, 0, 0, 1e20f};
+    const float x[4] = {1e20f, -1e20f, 5e19f, -2e20f};
+    mi_encoder *e;
+    mi_optimizer *o;
+    mi_cluster *c;
+    OK(mi_encoder_create(NULL, "dense 2 | softmax 2", &eo, &e));
+    OK(mi_optimizer_create(e, NULL, &o));
+    OK(mi_cluster_create(e, o, NULL, &c));
+    OK(mi_encoder_param_write(e, mi_encoder_param_find(e, "trunk.0.weight"), trunk));
+    OK(mi_encoder_param_write(e, mi_encoder_param_find(e, "head.0.weight"), head));
+    FAILS(MI_E_NUMERIC, "trunk.0.weight", mi_cluster_step(c, 4, x, 1, x, NULL));
+    ck_assert(c->running[0].mass == 0 && mi_optimizer_steps(o) == 0);
+    mi_cluster_destroy(c);
+    mi_optimizer_destroy(o);
+    mi_encoder_destroy(e);
+}
+END_TEST
+
 START_TEST(a_newer_host_gets_what_is_known) {
     struct {
         mi_cluster_report report;
@@ -287,4 +324,6 @@ END_TEST
 UNIT_MAIN("cluster", the_loss_falls, the_step_is_the_gradient_of_the_loss,
           runs_repeat_at_any_number_of_threads, checkpoints_resume_bit_for_bit,
           a_failing_restore_changes_nothing, a_restart_teaches_the_merged_clusters,
-          scores_agree_with_predictions, a_newer_host_gets_what_is_known, wrong_use_is_told)
+          scores_agree_with_predictions, a_step_that_overflows_changes_nothing,
+          a_gradient_that_overflows_changes_nothing, a_newer_host_gets_what_is_known,
+          wrong_use_is_told)

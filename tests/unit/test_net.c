@@ -279,6 +279,10 @@ START_TEST(calls_out_of_order_or_range_fail) {
     FAILS(MI_E_STATE, "forward", mi_encoder_output(e, 0, y));
     FAILS(MI_E_SHAPE, "overflow", mi_encoder_forward(e, MI_MODE_EVAL, INT64_MAX, x));
     FAILS(MI_E_NOMEM, "no memory", mi_encoder_forward(e, MI_MODE_EVAL, (int64_t)1 << 50, x));
+    mi_encoder *wide = make("gap | softmax 65536", 1, 1);
+    FAILS(MI_E_SHAPE, "65536 numbers in the widest layer",
+          mi_encoder_forward(wide, MI_MODE_EVAL, (int64_t)1 << 60, x));
+    mi_encoder_destroy(wide);
     x[17] = 0;
     OK(mi_encoder_forward(e, MI_MODE_TRAIN, 2, x)); /* usable after all that */
     int32_t mean = mi_encoder_param_find(e, "trunk.1.running_mean");
@@ -318,6 +322,10 @@ START_TEST(running_statistics_follow_the_data) {
     ck_assert_float_eq_tol(variance, 0.9f + 0.1f * 14 / 3, 1e-6f);
     OK(mi_encoder_output(e, -1, y));
     ck_assert_float_eq_tol(y[3], 3 / sqrtf(3.5f + 1e-5f), 1e-5f);
+    x[0] = 3e38f, x[1] = -3e38f; /* whose variance is infinite: the channel is passed over */
+    OK(mi_encoder_forward(e, MI_MODE_TRAIN, 1, x));
+    OK(mi_encoder_param_read(e, mi_encoder_param_find(e, "trunk.0.running_variance"), &variance));
+    ck_assert_float_eq_tol(variance, 0.9f + 0.1f * 14 / 3, 1e-6f);
     mi_encoder_destroy(e);
 }
 END_TEST
