@@ -133,6 +133,7 @@ LIBMI_API int32_t mi_cluster_select(const mi_cluster *cluster);
  * @param batches       batches to measure and to teach with, 1 or more
  * @param[out] count    receives how many heads were started anew; may be NULL
  * @return MI_OK; MI_E_ARG; MI_E_STATE; MI_E_SHAPE; MI_E_NUMERIC; MI_E_NOMEM
+ * @note If it fails while teaching, some heads may have begun anew.
  * @since 0.1
  */
 LIBMI_API LIBMI_NODISCARD mi_status mi_cluster_restart(mi_cluster *cluster, mi_pairs *pairs,

@@ -10,7 +10,10 @@
 
 enum { STEPS, RESTARTS, POSITION, NUMBERS };
 
-/* The tensors of a checkpoint: the encoder's, two moments of each, and three more. */
+#define MOST ((int64_t)1 << 62) /* of anything counted, so that counting on can't overflow */
+
+/* The tensors of a checkpoint: the encoder's, two moments of each, and three more, the numbers
+ * last. */
 typedef struct checkpoint {
     int32_t count, room;
     mi__tensor *tensor;
@@ -81,25 +84,24 @@ mi_status mi_cluster_save(const mi_cluster *c, const mi_pairs *pairs, const char
     return status;
 }
 
-static mi_status check_numbers(const char *path, const int64_t *number) {
-    for (int32_t i = 0; i < NUMBERS; i++)
-        if (number[i] < 0)
+static mi_status check_counts(const char *path, const mi__tensor *t) {
+    const int64_t *count = t->data;
+    for (int64_t i = 0; i < t->shape[0]; i++)
+        if (count[i] < 0 || count[i] > MOST)
             return mi__fail(MI_E_FORMAT,
-                            "%s: cluster.numbers[%d] is %" PRId64 ", must not be negative", path, i,
-                            number[i]);
+                            "%s: %s[%" PRId64 "] is %" PRId64 ", must be in 0 to %" PRId64, path,
+                            t->name, i, count[i], MOST);
     return MI_OK;
 }
 
-/* The numbers alone first, so that a bad one is found before anything changes. */
-static mi_status load(mi_cluster *c, mi_pairs *pairs, const char *path, checkpoint *p) {
-    mi_context *ctx = c->encoder->ctx;
-    MI__TRY(mi__tensors_load(ctx, path, 1, &p->tensor[p->count - 1]));
-    MI__TRY(check_numbers(path, p->number));
-    MI__TRY(mi__tensors_load(ctx, path, p->count, p->tensor));
-    if (c->optimizer != NULL)
-        c->optimizer->steps = p->number[STEPS];
-    c->restarts = p->number[RESTARTS];
-    return pairs != NULL ? mi_pairs_seek(pairs, p->number[POSITION]) : MI_OK;
+/* The pairs move last: nothing can fail after them. */
+static mi_status accept(void *arg, const char *path, int32_t count, const mi__tensor *read) {
+    mi_pairs *pairs = arg;
+    const int64_t *number = read[count - 1].data;
+    for (int32_t i = 0; i < count; i++)
+        if (read[i].dtype == MI__I64)
+            MI__TRY(check_counts(path, &read[i]));
+    return pairs != NULL ? mi_pairs_seek(pairs, number[POSITION]) : MI_OK;
 }
 
 mi_status mi_cluster_restore(mi_cluster *c, mi_pairs *pairs, const char *path) {
@@ -107,7 +109,12 @@ mi_status mi_cluster_restore(mi_cluster *c, mi_pairs *pairs, const char *path) {
     MI__NEED(path);
     checkpoint p = {0};
     MI__TRY(prepare(&p, c));
-    mi_status status = load(c, pairs, path, &p);
+    mi_status status =
+        mi__tensors_load(c->encoder->ctx, path, p.count, p.tensor, accept, pairs);
     release(&p, c->encoder->ctx);
-    return status;
+    MI__TRY(status);
+    if (c->optimizer != NULL)
+        c->optimizer->steps = p.number[STEPS];
+    c->restarts = p.number[RESTARTS];
+    return MI_OK;
 }

@@ -266,12 +266,11 @@ mi_status mi_cluster_restart(mi_cluster *cluster, mi_pairs *pairs, int64_t batch
     if (status == MI_OK && (chosen = choose_teachers(&r)) > 0)
         status = teach(&r, batches);
     free_room(&r);
-    if (status == MI_OK)
-        status = mi_pairs_seek(pairs, position);
-    if (status == MI_OK) {
-        cluster->restarts++;
-        if (count != NULL)
-            *count = chosen;
-    }
-    return status;
+    mi_status returned = mi_pairs_seek(pairs, position);
+    MI__TRY(status);
+    MI__TRY(returned);
+    cluster->restarts++;
+    if (count != NULL)
+        *count = chosen;
+    return MI_OK;
 }

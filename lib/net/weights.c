@@ -34,38 +34,50 @@ static int64_t bytes_of(const mi__tensor *t) {
     return bytes;
 }
 
-static mi_status check_finite(const char *path, const mi__tensor *t, const void *data) {
-    int64_t bad = t->dtype == MI__F32 ? mi__find_not_finite(bytes_of(t) / 4, data) : -1;
+static mi_status check_finite(const char *path, const mi__tensor *t) {
+    int64_t size = mi__dtype_size(t->dtype), count = bytes_of(t) / size, bad = -1;
+    if (t->dtype == MI__F32)
+        bad = mi__find_not_finite(count, t->data);
+    for (int64_t i = 0; t->dtype == MI__F64 && bad < 0 && i < count; i++)
+        if (!isfinite(((const double *)t->data)[i]))
+            bad = i;
     if (bad >= 0)
-        return mi__fail(MI_E_NUMERIC, "%s: tensor %s has the value %g at %" PRId64, path, t->name,
-                        (double)((const float *)data)[bad], bad);
+        return mi__fail(MI_E_NUMERIC, "%s: tensor %s is not finite at %" PRId64, path, t->name,
+                        bad);
     return MI_OK;
 }
 
+/* Tensors as `wanted`, but with what the file holds, in `stage`. */
 static mi_status read_all(mi__safetensors *file, const char *path, int32_t count,
-                          const mi__tensor *tensor, char *stage) {
+                          const mi__tensor *wanted, mi__tensor *read, char *stage) {
     for (int32_t i = 0; i < count; i++) {
-        const mi__tensor *t = &tensor[i];
+        mi__tensor *t = &read[i];
+        *t = wanted[i];
+        t->data = stage;
         MI__TRY(mi__safetensors_read_as(file, t->name, t->dtype, t->dims, t->shape, stage));
-        MI__TRY(check_finite(path, t, stage));
+        MI__TRY(check_finite(path, t));
         stage += bytes_of(t);
     }
     return MI_OK;
 }
 
 mi_status mi__tensors_load(mi_context *ctx, const char *path, int32_t count,
-                           const mi__tensor *tensor) {
+                           const mi__tensor *tensor, mi__tensors_accept *accept, void *arg) {
     mi__safetensors *file;
     MI__TRY(mi__safetensors_open(ctx, path, &file));
     int64_t total = 0;
     for (int32_t i = 0; i < count; i++)
         total += bytes_of(&tensor[i]);
-    char *stage = mi__alloc(ctx, total, 1), *from = stage;
-    mi_status status = stage == NULL ? MI_E_NOMEM : read_all(file, path, count, tensor, stage);
-    for (int32_t i = 0; status == MI_OK && i < count; i++) {
-        memcpy((void *)tensor[i].data, from, (size_t)bytes_of(&tensor[i]));
-        from += bytes_of(&tensor[i]);
-    }
+    char *stage = mi__alloc(ctx, total, 1);
+    mi__tensor *read = mi__alloc(ctx, count, sizeof *read);
+    mi_status status = MI_E_NOMEM;
+    if (stage != NULL && read != NULL)
+        status = read_all(file, path, count, tensor, read, stage);
+    if (status == MI_OK && accept != NULL)
+        status = accept(arg, path, count, read);
+    for (int32_t i = 0; status == MI_OK && i < count; i++)
+        memcpy((void *)tensor[i].data, read[i].data, (size_t)bytes_of(&read[i]));
+    mi__free(ctx, read, count, sizeof *read);
     mi__free(ctx, stage, total, 1);
     mi__safetensors_close(file);
     return status;
@@ -78,7 +90,7 @@ static mi_status save(const mi_encoder *e, const char *path, const mi__tensor *t
 }
 
 static mi_status load(const mi_encoder *e, const char *path, const mi__tensor *tensor) {
-    return mi__tensors_load(e->ctx, path, e->params, tensor);
+    return mi__tensors_load(e->ctx, path, e->params, tensor, NULL, NULL);
 }
 
 static mi_status with_tensors(const mi_encoder *e, const char *path, tensors_use *use) {

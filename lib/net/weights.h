@@ -15,8 +15,13 @@ void mi__encoder_tensors(const mi_encoder *encoder, mi__tensor *tensor);
 mi_status mi__tensors_save(const mi_encoder *encoder, const char *path, int32_t count,
                            const mi__tensor *tensor);
 
-/* Reads all of the tensors from a file to where they point, or none of them. */
+/* Looks at what was read from a file before it is taken over, and may refuse. */
+typedef mi_status mi__tensors_accept(void *arg, const char *path, int32_t count,
+                                     const mi__tensor *read);
+
+/* Reads all of the tensors from a file to where they point, or none of them. Numbers are finite;
+ * `accept`, if not NULL, has the last word. */
 mi_status mi__tensors_load(mi_context *ctx, const char *path, int32_t count,
-                           const mi__tensor *tensor);
+                           const mi__tensor *tensor, mi__tensors_accept *accept, void *arg);
 
 #endif

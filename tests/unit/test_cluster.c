@@ -158,7 +158,7 @@ START_TEST(a_failing_restore_changes_nothing) {
     fixture f = make(1, NET, 0), g = make(1, NET, 0);
     train(&f, 2), train(&g, 2);
     OK(mi_encoder_save(f.encoder, path)); /* weights, but no optimizer */
-    FAILS(MI_E_FORMAT, "cluster.numbers", mi_cluster_restore(f.cluster, f.pairs, path));
+    FAILS(MI_E_FORMAT, "optimizer.first", mi_cluster_restore(f.cluster, f.pairs, path));
     assert_same_weights(f.encoder, g.encoder);
     OK(mi_cluster_save(f.cluster, NULL, path));
     ck_assert_int_eq(truncate(path, 3000), 0);
@@ -167,6 +167,55 @@ START_TEST(a_failing_restore_changes_nothing) {
     train(&f, 1);
     unlink(path);
     destroy(&f), destroy(&g);
+}
+END_TEST
+
+/* A checkpoint of `f` with one of its counts replaced. */
+static void save_with(fixture *f, const char *path, int64_t *count, int64_t value) {
+    int64_t kept = *count;
+    *count = value;
+    OK(mi_cluster_save(f->cluster, f->pairs, path));
+    *count = kept;
+}
+
+START_TEST(a_restore_of_bad_numbers_changes_nothing) {
+    char path[] = "/tmp/libmi-cluster-XXXXXX";
+    ck_assert_int_ge(close(mkstemp(path)), 0);
+    fixture f = make(1, NET, 0), g = make(1, NET, 0), late;
+    train(&f, 2), train(&g, 3);
+    float *before, *after;
+    int64_t count;
+    before = weights(g.encoder, &count);
+    save_with(&f, path, &f.optimizer->age[3], -1);
+    FAILS(MI_E_FORMAT, "optimizer.age[3] is -1", mi_cluster_restore(g.cluster, g.pairs, path));
+    save_with(&f, path, &f.optimizer->steps, INT64_MAX);
+    FAILS(MI_E_FORMAT, "cluster.numbers[0]", mi_cluster_restore(g.cluster, g.pairs, path));
+    double sum = f.cluster->running[0].sum;
+    f.cluster->running[0].sum = NAN;
+    OK(mi_cluster_save(f.cluster, f.pairs, path));
+    f.cluster->running[0].sum = sum;
+    FAILS(MI_E_NUMERIC, "cluster.running", mi_cluster_restore(g.cluster, g.pairs, path));
+    /* a place where pairs with fewer batches an epoch can't go */
+    OK(mi_pairs_seek(f.pairs, mi_pairs_batches(f.pairs) * (((int64_t)1 << 32) - 1)));
+    OK(mi_cluster_save(f.cluster, f.pairs, path));
+    mi_pairs_options po = {.struct_size = sizeof po, .batch = 2 * BATCH};
+    mi_pairs *few;
+    OK(mi_pairs_create(g.context, g.set, &po, &few));
+    FAILS(MI_E_ARG, "position", mi_cluster_restore(g.cluster, few, path));
+    ck_assert_int_eq(mi_pairs_position(few), 0);
+    mi_pairs_destroy(few);
+    after = weights(g.encoder, &count);
+    ck_assert_mem_eq(before, after, (size_t)count * sizeof *before);
+    ck_assert_int_eq(mi_optimizer_steps(g.optimizer), 3);
+    ck_assert_int_eq(mi_pairs_position(g.pairs), 3);
+    free(before), free(after);
+
+    OK(mi_cluster_save(f.cluster, NULL, path)); /* of other heads, though the first two agree */
+    late = make(1, "conv 8, bn, relu, maxpool, conv 16, bn, relu, maxpool, conv 16, bn, relu, "
+                   "maxpool | 2 x softmax 10", 0);
+    FAILS(MI_E_SHAPE, "optimizer.age", mi_cluster_restore(late.cluster, NULL, path));
+    unlink(path);
+    destroy(&f), destroy(&g), destroy(&late);
 }
 END_TEST
 
@@ -183,6 +232,14 @@ START_TEST(a_restart_teaches_the_merged_clusters) {
     OK(mi_cluster_step(f.cluster, BATCH, f.x, REPEATS, f.xt, &report));
     double taught = f.cluster->running[0].sum / f.cluster->running[0].mass;
     ck_assert_msg(taught < -0.15, "taught head begins at %g", taught);
+    destroy(&f);
+
+    f = make(1, NET, 0);
+    train(&f, 2);
+    float huge[8] = {3e38f, 3e38f, 3e38f, 3e38f, 3e38f, 3e38f, 3e38f, 3e38f};
+    OK(mi_encoder_param_write(f.encoder, mi_encoder_param_find(f.encoder, "trunk.1.scale"), huge));
+    FAILS(MI_E_NUMERIC, "", mi_cluster_restart(f.cluster, f.pairs, 3, &count));
+    ck_assert_int_eq(mi_pairs_position(f.pairs), 2);
     destroy(&f);
 
     f = make(1, "small | 2 x softmax 10", 0);
@@ -323,7 +380,8 @@ END_TEST
 
 UNIT_MAIN("cluster", the_loss_falls, the_step_is_the_gradient_of_the_loss,
           runs_repeat_at_any_number_of_threads, checkpoints_resume_bit_for_bit,
-          a_failing_restore_changes_nothing, a_restart_teaches_the_merged_clusters,
+          a_failing_restore_changes_nothing, a_restore_of_bad_numbers_changes_nothing,
+          a_restart_teaches_the_merged_clusters,
           scores_agree_with_predictions, a_step_that_overflows_changes_nothing,
           a_gradient_that_overflows_changes_nothing, a_newer_host_gets_what_is_known,
           wrong_use_is_told)
