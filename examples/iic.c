@@ -13,7 +13,6 @@
 #include <mi/mi.h>
 
 #include <errno.h>
-#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,11 +119,15 @@ static void build(run *r) {
     need(mi_pairs_create(context, r->train, &po, &r->pairs), "pairs");
     need(mi_pairs_sizes(r->pairs, NULL, NULL, &r->side, NULL), "pairs");
 
-    char text[512], over[64] = "";
+    char text[4096], over[64] = "";
     if (set.over_heads > 0)
         snprintf(over, sizeof over, ", %lld x softmax %lld", set.over_heads, set.over);
-    snprintf(text, sizeof text, "%s | %lld x softmax %d%s", set.encoder, set.heads,
-             r->shape.classes, over);
+    int length = snprintf(text, sizeof text, "%s | %lld x softmax %d%s", set.encoder, set.heads,
+                          r->shape.classes, over);
+    if (length >= (int)sizeof text) {
+        fprintf(stderr, "iic: the description of the encoder is too long\n");
+        exit(2);
+    }
     mi_encoder_options eo = {.struct_size = sizeof eo,
                              .height = r->side,
                              .width = r->side,

@@ -19,7 +19,7 @@ typedef struct option {
 void options_parse(const char *program, const char *summary, const option *options, int argc,
                    char **argv);
 
-/* Prints "program: ..." with the library's message and ends the program if a call failed. */
+/* If a call failed, prints `what` and the library's message, and ends the program. */
 void need(int status, const char *what);
 
 #endif

@@ -20,14 +20,14 @@
  *
  *     vgg-f              conv 64, bn, relu, maxpool, then the same with 128 and
  *                        256, then conv 512, bn, relu
- *     vgg-11             the 8 convolutions of VGG-11 with bn and relu; pools
- *                        that would leave nothing of the map are dropped
+ *     vgg-11             the 8 convolutions of VGG-11 with bn and relu
  *     small              vgg-f with 16, 32, 64, 128 channels
  *     mlp                dense 256, relu, dense 256, relu
  *
  * For instance "vgg-f | 5 x softmax 10, softmax 50", or "small, gap, dense 64".
- * A preset may be followed by further layers, and begins the text. A convolution that bn follows
- * has no bias unless asked. Spaces don't matter, except between words and numbers.
+ * A preset may be followed by further layers, and begins the text; those of its pools that would
+ * leave nothing of the map are dropped. A convolution that bn follows has no bias unless asked.
+ * Spaces don't matter, except between words and numbers.
  *
  * The architecture vgg-f is that of the VGG family: K. Simonyan, A. Zisserman,
  * ICLR 2015. Batch normalisation: S. Ioffe, C. Szegedy, ICML 2015.

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 mi__param *mi__layer_param(mi__layer *layer, const char *name, int32_t kind, int64_t s0, int64_t s1,
@@ -74,7 +75,7 @@ static mi_status plan_trunk(mi_encoder *e, const mi__plan *plan) {
     mi__map map = e->in;
     e->widest = map.h * map.w * map.c;
     for (int32_t i = 0; i < plan->layers; i++) {
-        if (plan->drop_pools && is_pool(&plan->layer[i]) && (map.h < 2 || map.w < 2))
+        if (i < plan->preset_layers && is_pool(&plan->layer[i]) && (map.h < 2 || map.w < 2))
             continue;
         mi__layer *l = &e->layer[e->layers];
         *l = plan->layer[i];
@@ -182,7 +183,15 @@ mi_status mi__encoder_create(mi_context *context, const char *description,
 
 mi_status mi_encoder_create(mi_context *context, const char *description,
                             const mi_encoder_options *options, mi_encoder **out) {
-    return mi__encoder_create(context, description, options, mi__kernels_select(), out);
+    const mi__kernels *kernel = mi__kernels_select();
+    MI__TRY(mi__encoder_create(context, description, options, kernel, out));
+    const char *wanted = getenv("LIBMI_CPU");
+    if (wanted != NULL && strcmp(wanted, kernel->name) != 0)
+        mi__log((*out)->ctx, MI_LOG_WARNING, "there are no kernels \"%.32s\" here, %s are used",
+                wanted, kernel->name);
+    else
+        mi__log((*out)->ctx, MI_LOG_INFO, "an encoder with %s kernels was made", kernel->name);
+    return MI_OK;
 }
 
 mi_encoder *mi__encoder_take(mi_encoder *encoder) {

@@ -91,7 +91,7 @@ typedef struct mi__plan {
     int32_t layers, heads;
     mi__layer layer[MI__MOST_LAYERS]; /* type, width, slope, bias */
     mi__head_plan head[MI__MOST_HEADS];
-    bool drop_pools; /* a preset asks to leave out pools of maps too small */
+    int32_t preset_layers; /* so many first ones are a preset's: pools of too small maps drop out */
 } mi__plan;
 
 mi_status mi__parse(const char *description, mi__plan *plan);

@@ -43,7 +43,7 @@ static mi_status load_options(mi_optimizer_options *o, const mi_optimizer_option
     o->beta1 = o->beta1 != 0 ? o->beta1 : 0.9;
     o->beta2 = o->beta2 != 0 ? o->beta2 : 0.999;
     o->epsilon = o->epsilon != 0 ? o->epsilon : 1e-8;
-    o->momentum = o->momentum != 0 ? MI__MAX(o->momentum, 0) : 0.9;
+    o->momentum = o->momentum == 0 ? 0.9 : o->momentum < 0 ? 0 : o->momentum;
     o->gamma = o->gamma != 0 ? o->gamma : 0.1;
     if (!(o->rate > 0) || !isfinite(o->rate) || !(o->epsilon > 0) || !isfinite(o->epsilon))
         return mi__fail(MI_E_ARG, "rate and epsilon must be above 0, got %g and %g", o->rate,

@@ -13,22 +13,18 @@ static const mi__layer_type *const layer_types[] = {
 
 static const struct {
     const char *name, *layers;
-    bool drop_pools;
 } presets[] = {
     {"vgg-f",
      "conv 64, bn, relu, maxpool, conv 128, bn, relu, maxpool, conv 256, bn, relu, maxpool, "
-     "conv 512, bn, relu",
-     true},
+     "conv 512, bn, relu"},
     {"vgg-11",
      "conv 64, bn, relu, maxpool, conv 128, bn, relu, maxpool, conv 256, bn, relu, conv 256, bn, "
      "relu, maxpool, conv 512, bn, relu, conv 512, bn, relu, maxpool, conv 512, bn, relu, conv "
-     "512, bn, relu, maxpool",
-     true},
+     "512, bn, relu, maxpool"},
     {"small",
      "conv 16, bn, relu, maxpool, conv 32, bn, relu, maxpool, conv 64, bn, relu, maxpool, conv "
-     "128, bn, relu",
-     true},
-    {"mlp", "dense 256, relu, dense 256, relu", false},
+     "128, bn, relu"},
+    {"mlp", "dense 256, relu, dense 256, relu"},
 };
 
 typedef struct scanner {
@@ -99,12 +95,13 @@ static mi_status take_slope(scanner *s, double *out) {
     if (!is_digit(*s->at) && *s->at != '.')
         return MI_OK; /* the default */
     double value = 0, unit = 1;
+    bool digits = is_digit(*s->at);
     while (is_digit(*s->at))
         value = value * 10 + (*s->at++ - '0');
     if (*s->at == '.')
-        for (s->at++; is_digit(*s->at); s->at++)
+        for (s->at++; is_digit(*s->at); s->at++, digits = true)
             value += (*s->at - '0') * (unit /= 10);
-    if (!(value <= 1))
+    if (!digits || !(value <= 1))
         return fail_at(s, start, "a slope in 0 to 1");
     *out = value;
     return MI_OK;
@@ -156,8 +153,8 @@ static mi_status take_trunk(scanner *s, mi__plan *plan) {
         if (!take_word(s, presets[i].name))
             continue;
         scanner own = {presets[i].layers, presets[i].layers};
-        plan->drop_pools = presets[i].drop_pools;
         MI__TRY(take_layers(&own, plan));
+        plan->preset_layers = plan->layers;
         return take_char(s, ',') ? take_layers(s, plan) : MI_OK;
     }
     return take_layers(s, plan);

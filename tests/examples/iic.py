@@ -113,6 +113,7 @@ def check_mistakes(tap, data, work):
         (['--data', work / 'junk.st'], 1, 'junk.st'),
         (['--data', broken], 1, 'train-images-idx3-ubyte.gz'),
         (['--data', data, '--encoder', 'conv 4, blah'], 1, 'character 9'),
+        (['--data', data, '--encoder', 'conv 4' + ' ' * 4066], 2, 'too long'), # would lose a digit
         (['--data', data, '--batch', '100000'], 2, '100000'),
         (['--data', data, '--batch', '1000'], 1, '1000'),
         (['--data', data, '--epochs', '-1'], 2, '-1'),

@@ -72,6 +72,7 @@ START_TEST(grammar_errors_point_at_the_character) {
         {"conv 4,, bn", "character 8: expected a layer", MI_E_FORMAT},
         {"conv 4 bn", "character 8: expected , or | or the end", MI_E_FORMAT},
         {"conv 4, leaky 2", "character 15: expected a slope", MI_E_FORMAT},
+        {"conv 4, leaky .", "character 15: expected a slope", MI_E_FORMAT},
         {"conv 4 |", "character 9: expected a head", MI_E_FORMAT},
         {"conv 4 | 5 softmax 3", "character 12: expected x", MI_E_FORMAT},
         {"conv 4 | softmax", "character 17: expected a number of classes", MI_E_FORMAT},
@@ -79,6 +80,7 @@ START_TEST(grammar_errors_point_at_the_character) {
         {"conv 4 | 300 x softmax 3", "1 to 256", MI_E_FORMAT},
         {"conv 4 | 200 x softmax 3, 200 x softmax 3", "more than 256 heads", MI_E_FORMAT},
         {"vgg-ff", "character 1: expected a layer", MI_E_FORMAT},
+        {"vgg-11, maxpool", "at least 2 x 2, it gets 1 x 1", MI_E_SHAPE},
         {"conv 4, maxpool, maxpool, maxpool, maxpool", "at least 2 x 2, it gets 1 x 1", MI_E_SHAPE},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -386,6 +388,29 @@ START_TEST(files_bring_back_every_parameter) {
 }
 END_TEST
 
+static void keep_message(void *user, int32_t level, const char *message) {
+    snprintf(user, 128, "%d %s", level, message);
+}
+
+START_TEST(the_log_names_the_kernels) {
+    char text[128] = "";
+    mi_context_options o = {.struct_size = sizeof o, .log = keep_message, .log_user = text};
+    mi_context *context;
+    mi_encoder *e;
+    OK(mi_context_create(&o, &context));
+    setenv("LIBMI_CPU", "generic", 1);
+    OK(mi_encoder_create(context, "gap", NULL, &e));
+    ck_assert_str_eq(text, "3 an encoder with generic kernels was made");
+    mi_encoder_destroy(e);
+    setenv("LIBMI_CPU", "abacus", 1);
+    OK(mi_encoder_create(context, "gap", NULL, &e));
+    ck_assert(strstr(text, "2 there are no kernels \"abacus\" here, ") == text);
+    mi_encoder_destroy(e);
+    unsetenv("LIBMI_CPU");
+    mi_context_destroy(context);
+}
+END_TEST
+
 START_TEST(summary_tells_all_and_is_cut_safely) {
     mi_encoder *e = make("vgg-f | softmax 10", 24, 1);
     char text[4096], little[16];
@@ -406,4 +431,4 @@ UNIT_MAIN("net", presets_have_their_shapes, vgg_11_drops_pools_that_leave_nothin
           rows_are_independent_in_eval_mode, calls_out_of_order_or_range_fail,
           a_newer_host_gets_what_is_known, running_statistics_follow_the_data,
           initialisers_have_their_variance, files_bring_back_every_parameter,
-          summary_tells_all_and_is_cut_safely)
+          the_log_names_the_kernels, summary_tells_all_and_is_cut_safely)

@@ -159,6 +159,7 @@ START_TEST(options_are_checked) {
         {{.beta1 = 1}, "beta1"},
         {{.beta2 = -0.5}, "beta2"},
         {{.momentum = 1.5}, "momentum"},
+        {{.momentum = NAN}, "momentum"},
         {{.decay = -1}, "decay"},
         {{.schedule = 9}, "got 9"},
         {{.schedule = MI_SCHEDULE_STEP}, "period"},
