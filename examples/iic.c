@@ -31,7 +31,7 @@ static struct {
          .heads = 5,
          .over_heads = 5,
          .over = 50,
-         .epochs = 6,
+         .epochs = 4,
          .restarts = 1,
          .batch = 128,
          .repeats = 4,

@@ -6,7 +6,7 @@
  * Batches of image pairs: an image as it is, and randomly transformed twins of it.
  *
  * The plain view is the centre crop. Each twin is, by the toss of a coin, either
- * the image rotated within an angle and cropped at the centre (or resized), or a
+ * the image rotated within an angle and resized (or cropped at the centre), or a
  * smaller crop at a random place, resized; sampling is bilinear, outside of the
  * image is 0.
  *
@@ -37,8 +37,8 @@ typedef struct mi_pairs_options {
     int32_t workers;       /**< threads that prepare batches ahead; 0: 1; -1: none, the
                                 caller's thread does it */
     int32_t ahead;         /**< batches prepared ahead, up to 64; 0: 4 */
-    int32_t rotation_whole; /**< 1: rotated twins show the whole image, resized; 0: its
-                                centre, at its own scale */
+    int32_t rotation_crop; /**< 0: rotated twins show the whole image, resized; 1: its
+                                centre, at the scale of the plain view */
     int32_t reserved0;     /**< must be 0 */
 } mi_pairs_options;
 
@@ -73,7 +73,7 @@ LIBMI_API void mi_pairs_destroy(mi_pairs *pairs);
  * @param[out] xt     [batch * repeats][size][size][channels]; row i * repeats + j is
  *                    twin j of image i
  * @param[out] index  [batch]; the images' numbers in the set; may be NULL
- * @return MI_OK; MI_E_ARG; MI_E_NOMEM
+ * @return MI_OK; MI_E_ARG
  * @since 0.1
  */
 LIBMI_API LIBMI_NODISCARD mi_status mi_pairs_next(mi_pairs *pairs, float *x, float *xt,

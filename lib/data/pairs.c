@@ -74,7 +74,7 @@ static void draw_twin(const mi_pairs *p, const bench *b, mi__random r, float *ou
     int32_t side = p->dataset->height, channels = p->dataset->channels;
     if (mi__random_uniform(&r) < o->rotation_share) {
         double degrees = mi__random_range(&r, -o->rotation, o->rotation);
-        mi__warp_rotate(b->framed, side, channels, degrees * (PI / 180), o->rotation_whole != 0,
+        mi__warp_rotate(b->framed, side, channels, degrees * (PI / 180), o->rotation_crop == 0,
                         o->size, out);
         return;
     }

@@ -64,7 +64,7 @@ mi_status mi__pairs_options_load(const mi_context *context, const mi_dataset *se
     MI__TRY(int_option("size", o->size, 1, set->height));
     MI__TRY(int_option("workers", o->workers, -1, MOST_WORKERS));
     MI__TRY(int_option("ahead", o->ahead, 1, MI__MOST_AHEAD));
-    MI__TRY(int_option("rotation_whole", o->rotation_whole, 0, 1));
+    MI__TRY(int_option("rotation_crop", o->rotation_crop, 0, 1));
     MI__TRY(int_option("reserved0", o->reserved0, 0, 0));
     MI__TRY(real_option("rotation", &o->rotation, 20, 180));
     MI__TRY(real_option("rotation_share", &o->rotation_share, 0.5, 1));

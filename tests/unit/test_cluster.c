@@ -85,7 +85,7 @@ static void assert_same_weights(const mi_encoder *a, const mi_encoder *b) {
 START_TEST(the_loss_falls) {
     fixture f = make(2, NET, 0);
     double first = train(&f, 1), last = train(&f, 59);
-    ck_assert_msg(first > -0.01 && last < -0.1, "loss %g, then %g", first, last);
+    ck_assert_msg(first > -0.01 && last < -0.05, "loss %g, then %g", first, last);
     destroy(&f);
 }
 END_TEST
@@ -97,7 +97,7 @@ START_TEST(the_step_is_the_gradient_of_the_loss) {
         .struct_size = sizeof oo, .kind = MI_OPTIMIZER_SGD, .rate = 1e-3, .momentum = -1};
     mi_optimizer *sgd;
     mi_cluster *cluster;
-    train(&f, 10);
+    train(&f, 60);
     OK(mi_optimizer_create(f.encoder, &oo, &sgd));
     OK(mi_cluster_create(f.encoder, sgd, NULL, &cluster));
     mi_cluster_report before = {.struct_size = sizeof before}, after = before;

@@ -108,7 +108,7 @@ static void naive_twin(image m, const mi_pairs_options *o, uint64_t position, in
     for (int r = 0; r < o->size; r++)
         for (int c = 0; c < o->size; c++)
             for (int k = 0; k < m.channels; k++)
-                *out++ = (float)(turn ? rotated(m, angle, o->rotation_whole, o->size, r, c, k)
+                *out++ = (float)(turn ? rotated(m, angle, o->rotation_crop == 0, o->size, r, c, k)
                                       : resized(m, crop, top, left, o->size, r, c, k));
 }
 
@@ -161,9 +161,9 @@ START_TEST(pairs_equal_the_naive_ones) {
                           .centre_share = 0.5};
     ck_against_naive(28, 1, o);
     ck_against_naive(28, 3, o);
-    o.rotation_whole = 1;
+    o.rotation_crop = 1;
     ck_against_naive(28, 3, o);
-    o.rotation_whole = 0;
+    o.rotation_crop = 0;
     o.size = 9, o.rotation = 180, o.crops[0] = 1, o.crops[1] = 10, o.crops[2] = 2;
     ck_against_naive(10, 2, o);
     o.size = 10, o.repeats = 64;
@@ -191,7 +191,7 @@ START_TEST(nothing_drawn_leaves_the_plain_view) {
     const int32_t sides[] = {7, 4};
     for (int i = 0; i < 4; i++) {
         mi_pairs_options o = {.struct_size = sizeof o, .batch = 6, .size = sides[i % 2]};
-        o.rotation = -1; /* turned by 0 degrees, or the crop that is the view */
+        o.rotation = -1, o.rotation_crop = 1; /* turned by 0 degrees, or the crop that is the view */
         o.rotation_share = i < 2 ? 1 : -1;
         o.crops[0] = o.size;
         o.centre_share = 1;
@@ -292,6 +292,7 @@ START_TEST(seeking_resumes) {
     }
     FAILS(MI_E_ARG, "got -1", mi_pairs_seek(jumping, -1));
     FAILS(MI_E_ARG, "epochs of 4 batches", mi_pairs_seek(jumping, INT64_MAX));
+    FAILS(MI_E_ARG, "got 17179869184", mi_pairs_seek(jumping, (int64_t)4 << 32));
     OK(mi_pairs_seek(jumping, ((int64_t)4 << 32) - 1)); /* the last epoch there is, and beyond */
     OK(mi_pairs_next(jumping, got.x, got.xt, got.index));
     OK(mi_pairs_next(jumping, got.x, got.xt, NULL));
@@ -360,6 +361,15 @@ END_TEST
 
 /* -- options, memory -------------------------------------------------------------------------- */
 
+static void ck_same_batch(mi_pairs *one, mi_pairs *other) {
+    batch a = batch_for(one), b = batch_for(other);
+    OK(mi_pairs_next(one, a.x, a.xt, a.index));
+    OK(mi_pairs_next(other, b.x, b.xt, b.index));
+    ck_same(&a, &b);
+    batch_free(&a);
+    batch_free(&b);
+}
+
 START_TEST(defaults_are_as_documented) {
     mi_dataset *set = random_set(130, 28, 1);
     mi_pairs *pairs;
@@ -382,12 +392,16 @@ START_TEST(defaults_are_as_documented) {
                           .workers = -1};
     mi_pairs *spelt;
     OK(mi_pairs_create(NULL, set, &o, &spelt));
-    batch a = batch_for(pairs), b = batch_for(spelt);
-    OK(mi_pairs_next(pairs, a.x, a.xt, a.index));
-    OK(mi_pairs_next(spelt, b.x, b.xt, b.index));
-    ck_same(&a, &b);
-    batch_free(&a);
-    batch_free(&b);
+    ck_same_batch(pairs, spelt);
+    mi_pairs_destroy(pairs);
+    mi_pairs_destroy(spelt);
+
+    o.size = 28; /* 18.67, 21 and 23.33 */
+    memset(o.crops, 0, sizeof o.crops);
+    OK(mi_pairs_create(NULL, set, &o, &pairs));
+    o.crops[0] = 19, o.crops[1] = 21, o.crops[2] = 23;
+    OK(mi_pairs_create(NULL, set, &o, &spelt));
+    ck_same_batch(pairs, spelt);
     mi_pairs_destroy(pairs);
     mi_pairs_destroy(spelt);
     mi_dataset_destroy(set);
