@@ -109,8 +109,7 @@ mi_status mi_cluster_restore(mi_cluster *c, mi_pairs *pairs, const char *path) {
     MI__NEED(path);
     checkpoint p = {0};
     MI__TRY(prepare(&p, c));
-    mi_status status =
-        mi__tensors_load(c->encoder->ctx, path, p.count, p.tensor, accept, pairs);
+    mi_status status = mi__tensors_load(c->encoder->ctx, path, p.count, p.tensor, accept, pairs);
     release(&p, c->encoder->ctx);
     MI__TRY(status);
     if (c->optimizer != NULL)

@@ -34,6 +34,11 @@ static int64_t bytes_of(const mi__tensor *t) {
     return bytes;
 }
 
+/* Its share of a buffer for several, in which all are aligned. */
+static int64_t room_of(const mi__tensor *t) {
+    return (bytes_of(t) + 7) / 8 * 8;
+}
+
 static mi_status check_finite(const char *path, const mi__tensor *t) {
     int64_t size = mi__dtype_size(t->dtype), count = bytes_of(t) / size, bad = -1;
     if (t->dtype == MI__F32)
@@ -56,7 +61,7 @@ static mi_status read_all(mi__safetensors *file, const char *path, int32_t count
         t->data = stage;
         MI__TRY(mi__safetensors_read_as(file, t->name, t->dtype, t->dims, t->shape, stage));
         MI__TRY(check_finite(path, t));
-        stage += bytes_of(t);
+        stage += room_of(t);
     }
     return MI_OK;
 }
@@ -67,7 +72,7 @@ mi_status mi__tensors_load(mi_context *ctx, const char *path, int32_t count,
     MI__TRY(mi__safetensors_open(ctx, path, &file));
     int64_t total = 0;
     for (int32_t i = 0; i < count; i++)
-        total += bytes_of(&tensor[i]);
+        total += room_of(&tensor[i]);
     char *stage = mi__alloc(ctx, total, 1);
     mi__tensor *read = mi__alloc(ctx, count, sizeof *read);
     mi_status status = MI_E_NOMEM;

@@ -211,8 +211,10 @@ START_TEST(a_restore_of_bad_numbers_changes_nothing) {
     free(before), free(after);
 
     OK(mi_cluster_save(f.cluster, NULL, path)); /* of other heads, though the first two agree */
-    late = make(1, "conv 8, bn, relu, maxpool, conv 16, bn, relu, maxpool, conv 16, bn, relu, "
-                   "maxpool | 2 x softmax 10", 0);
+    late = make(1,
+                "conv 8, bn, relu, maxpool, conv 16, bn, relu, maxpool, conv 16, bn, relu, "
+                "maxpool | 2 x softmax 10",
+                0);
     FAILS(MI_E_SHAPE, "optimizer.age", mi_cluster_restore(late.cluster, NULL, path));
     unlink(path);
     destroy(&f), destroy(&g), destroy(&late);
@@ -381,7 +383,6 @@ END_TEST
 UNIT_MAIN("cluster", the_loss_falls, the_step_is_the_gradient_of_the_loss,
           runs_repeat_at_any_number_of_threads, checkpoints_resume_bit_for_bit,
           a_failing_restore_changes_nothing, a_restore_of_bad_numbers_changes_nothing,
-          a_restart_teaches_the_merged_clusters,
-          scores_agree_with_predictions, a_step_that_overflows_changes_nothing,
-          a_gradient_that_overflows_changes_nothing, a_newer_host_gets_what_is_known,
-          wrong_use_is_told)
+          a_restart_teaches_the_merged_clusters, scores_agree_with_predictions,
+          a_step_that_overflows_changes_nothing, a_gradient_that_overflows_changes_nothing,
+          a_newer_host_gets_what_is_known, wrong_use_is_told)
