@@ -191,7 +191,8 @@ START_TEST(nothing_drawn_leaves_the_plain_view) {
     const int32_t sides[] = {7, 4};
     for (int i = 0; i < 4; i++) {
         mi_pairs_options o = {.struct_size = sizeof o, .batch = 6, .size = sides[i % 2]};
-        o.rotation = -1, o.rotation_crop = 1; /* turned by 0 degrees, or the crop that is the view */
+        o.rotation = -1,
+        o.rotation_crop = 1; /* turned by 0 degrees, or the crop that is the view */
         o.rotation_share = i < 2 ? 1 : -1;
         o.crops[0] = o.size;
         o.centre_share = 1;
