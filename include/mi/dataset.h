@@ -67,14 +67,16 @@ LIBMI_API LIBMI_NODISCARD mi_status mi_dataset_open(mi_context *context, const c
  *         promises more or less than the file has, ...); MI_E_SHAPE (counts of both files
  *         differ); MI_E_NOMEM
  * @note Memory in proportion to what the file really holds, whatever its header says.
+ *       What follows the end of gzip data is passed over, as gzip does.
  * @since 0.1
  */
 LIBMI_API LIBMI_NODISCARD mi_status mi_dataset_open_idx(mi_context *context, const char *images,
                                                         const char *labels, mi_dataset **out);
 
 /**
- * Reads a directory that has a folder of PNG files per class. Grey files give
- * 1 channel, all others 3 (transparency is blended on black, 16 bits become 8).
+ * Reads a directory that has a folder of PNG files per class. If all are grey
+ * the set has 1 channel, else 3 (transparency is blended on black, 16 bits
+ * become 8).
  *
  * @param context   NULL for a private default one; retained
  * @param path      the directory; hidden files and files not ending in .png

@@ -112,6 +112,26 @@ static mi_status list_files(const char *path, const list *classes, list *folders
     return MI_OK;
 }
 
+/* Each byte so many times: grey as red, green and blue. */
+static void spread(uint8_t *to, const uint8_t *from, int64_t bytes, int32_t times) {
+    for (int64_t i = 0; i < bytes; i++)
+        for (int32_t k = 0; k < times; k++)
+            *to++ = from[i];
+}
+
+/* The first picture in colour makes all those before it so. */
+static mi_status add_colours(mi_dataset *set, mi__bytes *pixels) {
+    mi__bytes wide = {0};
+    int64_t grey = pixels->used;
+    MI__TRY(mi__dataset_set_shape(set, set->count, set->height, set->width, 3));
+    MI__TRY(mi__bytes_reserve(set->context, &wide, 3 * grey, set->count * set->values));
+    spread(wide.data, pixels->data, grey, 3);
+    wide.used = 3 * grey;
+    mi__free(set->context, pixels->data, pixels->capacity, 1);
+    *pixels = wide;
+    return MI_OK;
+}
+
 static mi_status append_image(mi_dataset *set, const list *files, int64_t number,
                               mi__bytes *pixels) {
     const char *path = files->entries[number].text;
@@ -125,15 +145,16 @@ static mi_status append_image(mi_dataset *set, const list *files, int64_t number
                           height, width, MI__LARGEST_SIDE, MI__LARGEST_SIDE);
     else if (number == 0)
         status = mi__dataset_set_shape(set, files->count, height, width, channels);
-    else if (height != set->height || width != set->width || channels != set->channels)
-        status = mi__fail(MI_E_SHAPE, "%s is %d x %d x %d, %s is %d x %d x %d", path, height, width,
-                          channels, files->entries[0].text, set->height, set->width,
-                          set->channels);
+    else if (height != set->height || width != set->width)
+        status = mi__fail(MI_E_SHAPE, "%s is %d x %d, %s is %d x %d", path, height, width,
+                          files->entries[0].text, set->height, set->width);
+    else if (channels > set->channels)
+        status = add_colours(set, pixels);
     if (status == MI_OK)
-        status = mi__bytes_reserve(set->context, pixels, bytes, set->count * set->values);
+        status = mi__bytes_reserve(set->context, pixels, set->values, set->count * set->values);
     if (status == MI_OK) {
-        memcpy(pixels->data + pixels->used, image, (size_t)bytes);
-        pixels->used += bytes;
+        spread(pixels->data + pixels->used, image, bytes, set->channels / channels);
+        pixels->used += set->values;
     }
     mi__free(set->context, image, bytes, 1);
     return status;

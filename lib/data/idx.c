@@ -2,11 +2,13 @@
 /* The format of the MNIST files: two zero bytes, the element type, the number of dimensions, each
  * dimension as 4 bytes big-endian, then the elements. */
 #include "../io/atomic_file.h"
+#include "../io/read_file.h"
 #include "dataset.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #define UNSIGNED_BYTES 0x08
@@ -20,13 +22,14 @@ typedef struct reader {
 } reader;
 
 static mi_status open_reader(mi_context *context, const char *path, reader *r) {
-    errno = 0;
-    gzFile file = gzopen(path, "rbe");
-    char reason[128];
-    if (file == NULL)
-        return errno == 0 ? mi__fail(MI_E_NOMEM, "no memory to open %s", path)
-                          : mi__fail(MI_E_IO, "cannot open %s: %s", path,
-                                     mi__errno_text(errno, reason, sizeof reason));
+    int fd;
+    int64_t size;
+    MI__TRY(mi__read_open(path, &fd, &size));
+    gzFile file = gzdopen(fd, "rb");
+    if (file == NULL) {
+        close(fd);
+        return mi__fail(MI_E_NOMEM, "no memory to open %s", path);
+    }
     gzbuffer(file, 1 << 16);
     *r = (reader){context, path, file};
     return MI_OK;
@@ -35,10 +38,8 @@ static mi_status open_reader(mi_context *context, const char *path, reader *r) {
 static mi_status explain(const reader *r) {
     int code, number = errno;
     char reason[128];
-    const char *text = gzerror(r->file, &code);
-    size_t length = strlen(r->path);
-    if (strncmp(text, r->path, length) == 0 && strncmp(text + length, ": ", 2) == 0)
-        text += length + 2;
+    const char *text = gzerror(r->file, &code), *colon = strstr(text, ": ");
+    text = colon == NULL ? text : colon + 2; /* zlib begins with a name of its own for the file */
     switch (code) {
     case Z_OK:
     case Z_STREAM_END: return MI_OK;

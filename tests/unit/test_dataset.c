@@ -292,7 +292,10 @@ START_TEST(hostile_idx_files_are_refused) {
     ck_assert_msg(m.largest <= 1 << 20, "%zu bytes asked for", m.largest);
 
     FAILS(MI_E_IO, "No such file", mi_dataset_open_idx(NULL, scratch_path("none"), NULL, &set));
-    FAILS(MI_E_IO, "Is a directory", mi_dataset_open_idx(NULL, scratch, NULL, &set));
+    FAILS(MI_E_IO, "is not a regular file", mi_dataset_open_idx(NULL, scratch, NULL, &set));
+    ck_assert_int_eq(mkfifo(scratch_path("pipe"), 0600), 0); /* nobody will ever write to it */
+    FAILS(MI_E_IO, "pipe is not a regular file",
+          mi_dataset_open_idx(NULL, scratch_path("pipe"), NULL, &set));
     FAILS(MI_E_ARG, "images", mi_dataset_open_idx(NULL, NULL, NULL, &set));
     mi_context_destroy(context);
     scratch_remove();
@@ -441,6 +444,35 @@ START_TEST(folders_are_read_in_order) {
 }
 END_TEST
 
+/* Wherever the first one in colour comes. */
+START_TEST(grey_among_colours_is_widened) {
+    enum { FILES = 5, VALUES = 2 * 2 * 3 };
+    scratch_make();
+    folder("a");
+    for (int colour = 0; colour < FILES; colour++) {
+        for (int i = 0; i < FILES; i++) {
+            uint8_t pixels[VALUES];
+            for (int k = 0; k < VALUES; k++)
+                pixels[k] = (uint8_t)(20 * i + k);
+            char name[] = "a/0.png";
+            name[2] = (char)('0' + i);
+            OK(mi_image_write_png(scratch_path(name), 2, 2, i == colour ? 3 : 1, pixels, 0));
+        }
+        mi_dataset *set;
+        OK(mi_dataset_open_folders(NULL, scratch, &set));
+        float found[FILES * VALUES];
+        ck_assert_int_eq(shape_of(set).channels, 3);
+        OK(mi_dataset_read(set, FILES, NULL, found, NULL));
+        for (int i = 0; i < FILES; i++)
+            for (int k = 0; k < VALUES; k++)
+                ck_assert(found[i * VALUES + k] ==
+                          (float)(20 * i + (i == colour ? k : k / 3)) / 255.0f);
+        mi_dataset_destroy(set);
+    }
+    remove_tree(scratch);
+}
+END_TEST
+
 START_TEST(unfit_folders_are_refused) {
     scratch_make();
     mi_dataset *set = NULL;
@@ -451,10 +483,8 @@ START_TEST(unfit_folders_are_refused) {
     FAILS(MI_E_FORMAT, "(folders: 1)", mi_dataset_open_folders(NULL, scratch, &set));
     png("a/1.png", 4, 1, 1);
     png("a/2.png", 5, 1, 1);
-    FAILS(MI_E_SHAPE, "a/2.png is 5 x 5 x 1", mi_dataset_open_folders(NULL, scratch, &set));
-    FAILS(MI_E_SHAPE, "a/1.png is 4 x 4 x 1", mi_dataset_open_folders(NULL, scratch, &set));
-    png("a/2.png", 4, 3, 1);
-    FAILS(MI_E_SHAPE, "4 x 4 x 3", mi_dataset_open_folders(NULL, scratch, &set));
+    FAILS(MI_E_SHAPE, "a/2.png is 5 x 5, ", mi_dataset_open_folders(NULL, scratch, &set));
+    FAILS(MI_E_SHAPE, "a/1.png is 4 x 4", mi_dataset_open_folders(NULL, scratch, &set));
     bytes_to(scratch_path("a/2.png"), "no picture", 10);
     FAILS(MI_E_FORMAT, "2.png", mi_dataset_open_folders(NULL, scratch, &set));
     remove(scratch_path("a/2.png"));
@@ -511,7 +541,7 @@ START_TEST(memory_may_run_out_anywhere) {
     write_labels("l", true);
     folder("a"), folder("b");
     png("a/1.png", 8, 1, 1);
-    png("b/1.png", 8, 1, 1);
+    png("b/1.png", 8, 3, 1); /* in colour: what was read before is widened */
     for (int kind = 0; kind < 5; kind++) {
         meter m = {0};
         mi_context *context = meter_context(&m);
@@ -562,5 +592,6 @@ UNIT_MAIN("dataset", bytes_become_shares_of_255, floats_stay_as_they_are, bad_ar
           digits_refuse_impossible_numbers, idx_files_are_read, a_large_idx_file_is_read_whole,
           hostile_idx_files_are_refused, hostile_labels_are_refused, damaged_gzip_is_noticed,
           open_finds_mnist_files, builtin_is_drawn_digits, folders_are_read_in_order,
-          unfit_folders_are_refused, test_folders_have_the_numbers_of_train,
+          grey_among_colours_is_widened, unfit_folders_are_refused,
+          test_folders_have_the_numbers_of_train,
           memory_may_run_out_anywhere, mnist_is_read)
