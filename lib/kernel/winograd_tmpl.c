@@ -161,8 +161,7 @@ static weight_job make_weight_job(const mi__conv *s) {
     weight_job job = {.p = make_plan(s)};
     const plan *p = &job.p;
     int64_t row_bytes = p->points * (p->ldv + p->width) * (int64_t)sizeof(float);
-    job.batch =
-        MI__MIN(round_up(p->tiles, SHARE), MI__MAX(BATCH_BYTES / row_bytes / CHUNK, 1) * CHUNK);
+    job.batch = MI__MIN(p->tiles, MI__MAX(BATCH_BYTES / row_bytes / CHUNK, 1) * CHUNK);
     job.rows = round_up(p->depth, ROWS);
     job.v_plane = job.batch * p->ldv + PLANE_GAP;
     job.g_plane = job.batch * p->width + PLANE_GAP;
