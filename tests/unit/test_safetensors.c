@@ -418,6 +418,23 @@ START_TEST(hostile_lengths) {
 }
 END_TEST
 
+/* The last byte of the header is the last one of its memory too, so that a sanitizer sees who reads
+ * on. */
+START_TEST(header_ends_in_a_character) {
+    setup();
+    static const char *const tails[] = {"\\", "\\u", "\\u00e", "\\ud800", "\\ud800\\",
+                                        "\\ud800\\u", "\\ud800\\udc0", "\xc3", "\xf0\x9f\x98"};
+    mi__safetensors *s;
+    for (size_t i = 0; i < sizeof tails / sizeof tails[0]; i++) {
+        char json[65] = "{\"", file[128];
+        memset(json + 2, 'a', 62);
+        memcpy(json + 64 - strlen(tails[i]), tails[i], strlen(tails[i]));
+        FAILS(MI_E_FORMAT, "of the header", open_bytes(file, make_file(file, json, 8), &s));
+    }
+    teardown();
+}
+END_TEST
+
 /* A header of nothing but openings makes room in proportion to its size, no more. */
 START_TEST(hostile_braces) {
     setup();
@@ -551,5 +568,5 @@ END_TEST
 UNIT_MAIN("safetensors", exact_bytes, round_trip_of_all_types, asking_for_the_wrong_tensor,
           names_of_any_characters, escapes_of_other_writers, many_tensors,
           write_checks_its_arguments, write_fails_and_leaves_the_old_file, hostile_headers,
-          hostile_lengths, hostile_braces, cut_anywhere, cut_after_the_opening, damaged_anywhere,
-          without_memory)
+          hostile_lengths, header_ends_in_a_character, hostile_braces, cut_anywhere,
+          cut_after_the_opening, damaged_anywhere, without_memory)
