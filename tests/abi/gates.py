@@ -225,6 +225,13 @@ def main():
         licence = b'/* SPDX-License-Identifier: BSD-2-Clause */\n'
         tap.point('style sees: ' + name,
                   verdict(sources.check_text('lib/x.c', licence + text), True))
+    with tempfile.TemporaryDirectory() as folder:
+        if shutil.which('git'):
+            subprocess.run(['git', 'init', '-q', folder], check=True)
+        (pathlib.Path(folder) / '.gitignore').write_text('*\n')
+        (pathlib.Path(folder) / 'x.c').write_text('a\tb\n')
+        tap.point('style sees what git ignores where it knows nothing else',
+                  verdict(sources.check_style(pathlib.Path(folder)), True))
     tap.point('style accepts what is sound',
               verdict(sources.check_text('lib/x.c', licence + b'int x;\n'), False))
     tap.end()

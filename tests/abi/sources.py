@@ -35,11 +35,11 @@ LONGEST_LINE = 100
 
 
 def tracked_files(root):
-    """What git knows or would add; every file where there is no git (an unpacked archive)."""
+    """What git knows or would add; every file where git knows none (an unpacked archive)."""
     try:
         done = subprocess.run(['git', '-C', str(root), 'ls-files', '-co', '--exclude-standard'],
                               capture_output=True, text=True)
-        names = done.stdout.split('\n') if done.returncode == 0 else None
+        names = done.stdout.split('\n') if done.returncode == 0 and done.stdout else None
     except OSError: # no git at all
         names = None
     if names is None:
