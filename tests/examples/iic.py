@@ -70,7 +70,7 @@ def check_run(tap, data, work):
     for name in ('clusters.png', 'confusion.png'):
         tap.ok((out / name).read_bytes()[:8] == b'\x89PNG\r\n\x1a\n', name + ' is a picture')
     again = run('--data', data, *QUICK, '--epochs', 3, '--restore', work / 'a.st', '--eval')
-    one = run('--data', data, *QUICK, '--encoder', 'dense 32, relu', '--epochs', 1, '--rate', 0.01)
+    one = run('--data', data, *QUICK, '--encoder', 'dense 32, bn, relu', '--epochs', 1, '--rate', 0.01)
     tap.ok(last_json(one)['loss'] < 0, 'heads that count learn in a run of one epoch too', one.stdout)
     tap.ok(again.returncode == 0 and last_json(again)['test_accuracy'] == result['test_accuracy'],
            '--restore --eval finds the same figures', again.stderr)
