@@ -18,9 +18,13 @@ PORTABLE = ['--no-comp-dir-path', '--no-corpus-path', '--no-show-locs', '--no-el
             '--type-id-style', 'hash', '--drop-private-types', '--exported-interfaces-only']
 
 
+def readelf(option, library):
+    return subprocess.run(['readelf', '-W', option, str(library)], capture_output=True,
+                          text=True).stdout
+
+
 def has_debug_info(library):
-    done = subprocess.run(['readelf', '-S', str(library)], capture_output=True, text=True)
-    return '.debug_info' in done.stdout
+    return '.debug_info' in readelf('-S', library)
 
 
 def debug_library(root, build, compiler):
@@ -70,6 +74,9 @@ def main():
         if update:
             sys.exit('abidw is missing: install abigail-tools')
         tap.skip(name, 'abidiff (package abigail-tools) is not installed')
+        tap.end()
+    if not update and 'X86-64' not in readelf('-h', library):
+        tap.skip(name, 'pinned for x86-64')
         tap.end()
     if not has_debug_info(library):
         if not shutil.which('meson'):
