@@ -188,7 +188,8 @@ LIBMI_API LIBMI_NODISCARD mi_status mi_cluster_save(const mi_cluster *cluster,
  * Reads a checkpoint back. All or nothing.
  *
  * @param cluster  made with the same description and kind of optimizer
- * @param pairs    goes to the saved position; NULL: none
+ * @param pairs    goes to the saved position; must give the same batches (of the
+ *                 same set, by the same seed: that isn't checked); NULL: none
  * @param path     where
  * @return MI_OK; MI_E_ARG; MI_E_IO; MI_E_FORMAT; MI_E_SHAPE; MI_E_DTYPE;
  *         MI_E_NUMERIC; MI_E_NOMEM

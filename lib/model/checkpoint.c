@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { STEPS, RESTARTS, POSITION, NUMBERS };
+enum { STEPS, RESTARTS, POSITION, BATCH, REPEATS, OPTIMIZER, NUMBERS };
 
 #define MOST ((int64_t)1 << 62) /* of anything counted, so that counting on can't overflow */
 
@@ -71,6 +71,14 @@ static mi_status prepare(checkpoint *p, const mi_cluster *c) {
     return MI_OK;
 }
 
+static mi_status describe_pairs(const mi_pairs *pairs, int64_t number[NUMBERS]) {
+    int32_t repeats;
+    MI__TRY(mi_pairs_sizes(pairs, &number[BATCH], &repeats, NULL, NULL));
+    number[REPEATS] = repeats;
+    number[POSITION] = mi_pairs_position(pairs);
+    return MI_OK;
+}
+
 mi_status mi_cluster_save(const mi_cluster *c, const mi_pairs *pairs, const char *path) {
     MI__NEED(c);
     MI__NEED(path);
@@ -78,8 +86,12 @@ mi_status mi_cluster_save(const mi_cluster *c, const mi_pairs *pairs, const char
     MI__TRY(prepare(&p, c));
     p.number[STEPS] = mi_optimizer_steps(c->optimizer);
     p.number[RESTARTS] = c->restarts;
-    p.number[POSITION] = pairs != NULL ? mi_pairs_position(pairs) : 0;
-    mi_status status = mi__tensors_save(c->encoder, path, p.count, p.tensor);
+    p.number[OPTIMIZER] = c->optimizer != NULL ? c->optimizer->options.kind : 0;
+    mi_status status = MI_OK;
+    if (pairs != NULL)
+        status = describe_pairs(pairs, p.number);
+    if (status == MI_OK)
+        status = mi__tensors_save(c->encoder, path, p.count, p.tensor);
     release(&p, c->encoder->ctx);
     return status;
 }
@@ -94,14 +106,40 @@ static mi_status check_counts(const char *path, const mi__tensor *t) {
     return MI_OK;
 }
 
+/* A position means the same images only with the same batches. */
+static mi_status check_pairs(const char *path, const mi_pairs *pairs, const int64_t *number) {
+    int64_t now[NUMBERS];
+    MI__TRY(describe_pairs(pairs, now));
+    if (number[BATCH] != now[BATCH] || number[REPEATS] != now[REPEATS])
+        return mi__fail(MI_E_SHAPE,
+                        "%s: was made with batches of %" PRId64 " images and %" PRId64
+                        " twins, these pairs give %" PRId64 " and %" PRId64,
+                        path, number[BATCH], number[REPEATS], now[BATCH], now[REPEATS]);
+    return MI_OK;
+}
+
+typedef struct receiver {
+    const mi_cluster *cluster;
+    mi_pairs *pairs;
+} receiver;
+
 /* The pairs move last: nothing can fail after them. */
 static mi_status accept(void *arg, const char *path, int32_t count, const mi__tensor *read) {
-    mi_pairs *pairs = arg;
+    const receiver *to = arg;
+    const mi_optimizer *o = to->cluster->optimizer;
     const int64_t *number = read[count - 1].data;
     for (int32_t i = 0; i < count; i++)
         if (read[i].dtype == MI__I64)
             MI__TRY(check_counts(path, &read[i]));
-    return pairs != NULL ? mi_pairs_seek(pairs, number[POSITION]) : MI_OK;
+    if (o != NULL && number[OPTIMIZER] != o->options.kind)
+        return mi__fail(MI_E_FORMAT,
+                        "%s: was made with an optimizer of kind %" PRId64
+                        ", this one is of kind %d",
+                        path, number[OPTIMIZER], o->options.kind);
+    if (to->pairs == NULL || number[BATCH] == 0)
+        return MI_OK;
+    MI__TRY(check_pairs(path, to->pairs, number));
+    return mi_pairs_seek(to->pairs, number[POSITION]);
 }
 
 mi_status mi_cluster_restore(mi_cluster *c, mi_pairs *pairs, const char *path) {
@@ -109,7 +147,8 @@ mi_status mi_cluster_restore(mi_cluster *c, mi_pairs *pairs, const char *path) {
     MI__NEED(path);
     checkpoint p = {0};
     MI__TRY(prepare(&p, c));
-    mi_status status = mi__tensors_load(c->encoder->ctx, path, p.count, p.tensor, accept, pairs);
+    receiver to = {c, pairs};
+    mi_status status = mi__tensors_load(c->encoder->ctx, path, p.count, p.tensor, accept, &to);
     release(&p, c->encoder->ctx);
     MI__TRY(status);
     if (c->optimizer != NULL)

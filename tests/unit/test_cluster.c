@@ -160,6 +160,22 @@ START_TEST(a_failing_restore_changes_nothing) {
     OK(mi_encoder_save(f.encoder, path)); /* weights, but no optimizer */
     FAILS(MI_E_FORMAT, "optimizer.first", mi_cluster_restore(f.cluster, f.pairs, path));
     assert_same_weights(f.encoder, g.encoder);
+    OK(mi_cluster_save(f.cluster, f.pairs, path));
+    mi_pairs_options po = {.struct_size = sizeof po, .batch = BATCH / 2, .repeats = REPEATS};
+    mi_pairs *others;
+    OK(mi_pairs_create(f.context, f.set, &po, &others));
+    FAILS(MI_E_SHAPE, "batches of 32 images and 2 twins, these pairs give 16 and 2",
+          mi_cluster_restore(f.cluster, others, path));
+    ck_assert_int_eq(mi_pairs_position(others), 0);
+    mi_pairs_destroy(others);
+    mi_optimizer_options oo = {.struct_size = sizeof oo, .kind = MI_OPTIMIZER_SGD};
+    mi_optimizer *sgd;
+    mi_cluster *other;
+    OK(mi_optimizer_create(f.encoder, &oo, &sgd));
+    OK(mi_cluster_create(f.encoder, sgd, NULL, &other));
+    FAILS(MI_E_FORMAT, "kind 1, this one is of kind 2", mi_cluster_restore(other, NULL, path));
+    mi_cluster_destroy(other);
+    mi_optimizer_destroy(sgd);
     OK(mi_cluster_save(f.cluster, NULL, path));
     ck_assert_int_eq(truncate(path, 3000), 0);
     FAILS(MI_E_FORMAT, path, mi_cluster_restore(f.cluster, f.pairs, path));
