@@ -214,9 +214,12 @@ START_TEST(a_restore_of_bad_numbers_changes_nothing) {
     /* a place where pairs with fewer batches an epoch can't go */
     OK(mi_pairs_seek(f.pairs, mi_pairs_batches(f.pairs) * (((int64_t)1 << 32) - 1)));
     OK(mi_cluster_save(f.cluster, f.pairs, path));
-    mi_pairs_options po = {.struct_size = sizeof po, .batch = 2 * BATCH};
+    mi_pairs_options po = {.struct_size = sizeof po, .batch = BATCH, .repeats = REPEATS};
+    mi_dataset *small;
     mi_pairs *few;
-    OK(mi_pairs_create(g.context, g.set, &po, &few));
+    OK(mi_dataset_digits(g.context, 1, 0, 2 * BATCH, &small));
+    OK(mi_pairs_create(g.context, small, &po, &few));
+    mi_dataset_destroy(small);
     FAILS(MI_E_ARG, "position", mi_cluster_restore(g.cluster, few, path));
     ck_assert_int_eq(mi_pairs_position(few), 0);
     mi_pairs_destroy(few);
