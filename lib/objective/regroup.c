@@ -124,7 +124,8 @@ mi_status mi__regroup(mi_context *context, int64_t classes, const double *joint,
                     room + groups * groups,
                     room + groups * groups + groups};
     count_groups(&r);
-    for (int i = 0; i < MOST_SWEEPS && groups > 1 && sweep(&r); i++)
+    const bool movable = groups > 1 && groups < classes;
+    for (int i = 0; movable && i < MOST_SWEEPS && sweep(&r); i++)
         ;
     *information = information_of(&r);
     number_groups(&r, r.row);

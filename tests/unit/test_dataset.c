@@ -104,8 +104,8 @@ END_TEST
 
 /* -- digits ----------------------------------------------------------------------------------- */
 
-static void read_digits(int32_t threads, uint64_t seed, int64_t first, int64_t count,
-                        float *pixels, int32_t *labels) {
+static void read_digits(int32_t threads, uint64_t seed, int64_t first, int64_t count, float *pixels,
+                        int32_t *labels) {
     mi_context_options o = {.struct_size = sizeof o, .threads = threads};
     mi_context *context;
     mi_dataset *set;
@@ -564,34 +564,10 @@ START_TEST(memory_may_run_out_anywhere) {
 }
 END_TEST
 
-/* -- the real thing --------------------------------------------------------------------------- */
-
-START_TEST(mnist_is_read) {
-    const char *path = getenv("LIBMI_MNIST");
-    if (path == NULL) {
-        fprintf(stderr, "mnist_is_read: skipped, LIBMI_MNIST names no directory\n");
-        return;
-    }
-    for (int32_t split = MI_SPLIT_TRAIN; split <= MI_SPLIT_TEST; split++) {
-        mi_dataset *set;
-        OK(mi_dataset_open(NULL, path, split, &set));
-        mi_dataset_shape s = shape_of(set);
-        ck_assert_int_eq(s.count, split == MI_SPLIT_TRAIN ? 60000 : 10000);
-        ck_assert(s.height == 28 && s.width == 28 && s.channels == 1);
-        ck_assert_int_eq(s.classes, 10);
-        int32_t first;
-        OK(mi_dataset_read(set, 1, NULL, NULL, &first));
-        ck_assert_int_eq(first, split == MI_SPLIT_TRAIN ? 5 : 7);
-        mi_dataset_destroy(set);
-    }
-}
-END_TEST
-
 UNIT_MAIN("dataset", bytes_become_shares_of_255, floats_stay_as_they_are, bad_arrays_are_refused,
           a_digit_depends_on_seed_and_number_alone, digits_are_even_bright_and_centred,
           digits_refuse_impossible_numbers, idx_files_are_read, a_large_idx_file_is_read_whole,
           hostile_idx_files_are_refused, hostile_labels_are_refused, damaged_gzip_is_noticed,
           open_finds_mnist_files, builtin_is_drawn_digits, folders_are_read_in_order,
           grey_among_colours_is_widened, unfit_folders_are_refused,
-          test_folders_have_the_numbers_of_train,
-          memory_may_run_out_anywhere, mnist_is_read)
+          test_folders_have_the_numbers_of_train, memory_may_run_out_anywhere)

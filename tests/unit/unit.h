@@ -30,9 +30,9 @@
                       #call, mi_error_message(), (text));                                          \
     } while (0)
 
-/* Runs the tests: UNIT_MAIN("name", test_a, test_b, ...) */
-#define UNIT_MAIN(title, ...)                                                                      \
-    int main(void) {                                                                               \
+/* A function that runs the tests and returns the program's exit status. */
+#define UNIT_SUITE(function, title, ...)                                                           \
+    static int function(void) {                                                                    \
         const TTest *const tests[] = {__VA_ARGS__};                                                \
         Suite *suite = suite_create(title);                                                        \
         for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++) {                              \
@@ -47,6 +47,13 @@
         int failed = srunner_ntests_failed(runner);                                                \
         srunner_free(runner);                                                                      \
         return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;                                          \
+    }
+
+/* Runs the tests: UNIT_MAIN("name", test_a, test_b, ...) */
+#define UNIT_MAIN(title, ...)                                                                      \
+    UNIT_SUITE(unit_run, title, __VA_ARGS__)                                                       \
+    int main(void) {                                                                               \
+        return unit_run();                                                                         \
     }
 
 #endif
