@@ -131,4 +131,21 @@ START_TEST(every_allocation_may_fail) {
 }
 END_TEST
 
-UNIT_MAIN("nomem", every_allocation_may_fail)
+START_TEST(a_step_allocates_nothing_once_it_has_its_size) {
+    static float x[BATCH * SIDE * SIDE], xt[BATCH * REPEATS * SIDE * SIDE];
+    failing f = {0};
+    run r = {0};
+    OK(create(&f, &r));
+    int64_t before = 0;
+    for (int i = 0; i < 4; i++) {
+        OK(mi_pairs_next(r.pairs, x, xt, NULL));
+        OK(mi_cluster_step(r.cluster, BATCH, x, REPEATS, xt, NULL));
+        if (i == 0)
+            before = f.calls;
+    }
+    ck_assert_int_eq(f.calls, before);
+    destroy(&r);
+}
+END_TEST
+
+UNIT_MAIN("nomem", every_allocation_may_fail, a_step_allocates_nothing_once_it_has_its_size)
