@@ -16,8 +16,8 @@
  *     }
  *
  * **Stuck heads.** Plain IIC often ends in a poor optimum: one class split in
- * two, two others merged. The finer clusters of an over-clustering head are nearly
- * always pure, and merging them by mutual information (mi_iic_merge()) finds
+ * two, two others merged. The finer clusters of an over-clustering head are mostly
+ * pure, and merging them by mutual information (mi_iic_merge()) finds
  * the classes. mi_cluster_restart() does so and gives stuck heads a new start from
  * there. All of it is free of labels.
  *
@@ -124,8 +124,10 @@ LIBMI_API int32_t mi_cluster_select(const mi_cluster *cluster);
  * Gives stuck heads a new start from the over-clustering heads.
  *
  * The joint matrix of every over-clustering head is measured over @p batches
- * batches, merged down to `classes` groups (mi_iic_merge()), and the best
- * grouping is taught to those heads whose mutual information it beats.
+ * batches and merged down to `classes` groups (mi_iic_merge()). The n-th head of
+ * `classes` outputs has the n-th over-clustering head for a teacher, around in a
+ * circle; it learns the teacher's groups if they have more mutual information
+ * than the head itself.
  *
  * @param cluster       the clustering; needs an optimizer and an over-clustering head
  * @param pairs         where the images come from: the batches that come next, which stay
