@@ -105,9 +105,10 @@ static mi_status make_iic(mi_cluster *c, int64_t repeats) {
 
 /* The heads that learn, and what they lost in this step. */
 typedef struct lesson {
-    int32_t count, index[MI__MOST_HEADS];
-    mi_iic_head_f32 head[MI__MOST_HEADS];
-    double loss; /* mean */
+    bool learns[MI__MOST_HEADS];
+    int32_t count;
+    mi_iic_head_f32 head[MI__MOST_HEADS]; /* [count] */
+    double loss;                          /* mean */
 } lesson;
 
 /* The loss and its gradient in the heads' dy. The first n rows of a head's output are the images,
@@ -116,24 +117,26 @@ static mi_status evaluate_loss(const mi_cluster *c, int64_t n, lesson *l) {
     const mi_encoder *e = c->encoder;
     l->count = 0;
     for (int32_t i = 0; i < e->heads; i++) {
-        if (!mi__cluster_learns(c, i))
+        l->learns[i] = mi__cluster_learns(c, i);
+        if (!l->learns[i])
             continue;
         int64_t k = e->head[i].dense.width;
         float *y = e->head[i].y, *dy = e->head[i].dy;
-        l->head[l->count] =
+        l->head[l->count++] =
             (mi_iic_head_f32){.classes = k, .z = y, .zt = y + n * k, .dz = dy, .dzt = dy + n * k};
-        l->index[l->count++] = i;
     }
     return mi_iic_eval_f32(c->iic, n, l->count, l->head, &l->loss);
 }
 
 static void remember_losses(mi_cluster *c, const lesson *l) {
     double m = c->options.loss_memory;
-    for (int32_t i = 0; i < l->count; i++) {
-        mi__running *r = &c->running[l->index[i]];
-        r->sum = m * r->sum + (1 - m) * l->head[i].loss;
-        r->mass = m * r->mass + (1 - m);
-    }
+    const mi_iic_head_f32 *head = l->head;
+    for (int32_t i = 0; i < c->encoder->heads; i++)
+        if (l->learns[i]) {
+            mi__running *r = &c->running[i];
+            r->sum = m * r->sum + (1 - m) * head++->loss;
+            r->mass = m * r->mass + (1 - m);
+        }
 }
 
 static mi_status check_batch(int64_t n, int32_t repeats, int64_t *rows) {
@@ -166,12 +169,9 @@ mi_status mi_cluster_step(mi_cluster *c, int64_t n, const float *x, int32_t repe
 
     lesson l;
     double rate = mi_optimizer_rate(c->optimizer);
-    bool use[MI__MOST_HEADS];
-    for (int32_t i = 0; i < e->heads; i++)
-        use[i] = mi__cluster_learns(c, i);
     MI__TRY(mi__encoder_begin_backward(e));
     MI__TRY(evaluate_loss(c, n, &l));
-    mi__encoder_run_backward(e, use, NULL, false);
+    mi__encoder_run_backward(e, l.learns, NULL, false);
     MI__TRY(mi_optimizer_step(c->optimizer));
     mi__encoder_update_states(e);
     remember_losses(c, &l);
