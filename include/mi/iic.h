@@ -11,7 +11,7 @@
  *     A = sum_i z_i zt_i^T,   P = (A + A^T) / 2 / sum(A),   p_c = sum_d P_cd
  *     loss = - sum_cd P_cd (ln P_cd - lambda ln p_c - lambda ln p_d)
  *
- * which is -I for lambda = 1, in [-ln K, 0]. A lambda above 1 adds weight to
+ * (with weights w_i, z_i zt_i^T counts w_i), which is -I for lambda = 1, in [-ln K, 0]. A lambda above 1 adds weight to
  * the entropy of the clusters and so works against empty ones; the floor is then
  * -(2 lambda - 1) ln K. 0 ln 0 is 0: nothing is added to or clipped from P.
  *
@@ -34,6 +34,11 @@ typedef struct mi_iic_options {
     /** Twins of each sample: row i of z is paired with rows i * repeats to
      *  i * repeats + repeats - 1 of zt. 0: 1. */
     int64_t repeats;
+
+    /** 1: P is A / sum(A), not made symmetric, and the two marginals differ. For
+     *  views that play different parts. 0: symmetric. */
+    int32_t asymmetric;
+    int32_t reserved0; /**< must be 0 */
 } mi_iic_options;
 
 /** One head: its buffers, in and out. n is the number of rows of z. */
@@ -47,7 +52,10 @@ typedef struct mi_iic_head_f32 {
     int64_t lddz;     /**< row stride, 0: K */
     float *dzt;       /**< receives d(mean loss)/dzt; NULL: not wanted */
     int64_t lddzt;    /**< row stride, 0: K */
-    double loss;      /**< receives this head's loss, nats */
+
+    /** [n * repeats] what the pair of each twin counts, 0 or more; 0 leaves it out. NULL: 1. */
+    const float *weight;
+    double loss; /**< receives this head's loss, nats */
 } mi_iic_head_f32;
 
 /** The same in float64. */
@@ -61,6 +69,7 @@ typedef struct mi_iic_head_f64 {
     int64_t lddz;     /**< row stride, 0: K */
     double *dzt;      /**< receives the gradient, or NULL */
     int64_t lddzt;    /**< row stride, 0: K */
+    const double *weight; /**< [n * repeats] or NULL */
     double loss;      /**< receives this head's loss, nats */
 } mi_iic_head_f64;
 
@@ -122,6 +131,200 @@ LIBMI_API LIBMI_NODISCARD mi_status mi_iic_eval_f32(mi_iic *iic, int64_t n, int3
  */
 LIBMI_API LIBMI_NODISCARD mi_status mi_iic_eval_f64(mi_iic *iic, int64_t n, int32_t count,
                                                     mi_iic_head_f64 *heads, double *loss);
+
+/* -- over several batches, or several machines ------------------------------------------------
+ *
+ * The loss is a function of the joint matrix of all samples, and the mean of its values on parts is
+ * something else. So add up the joint matrices first, and then go through the parts
+ * again for their gradients; the result is that of one big batch:
+ *
+ *     mi_iic_begin(iic, count, classes)
+ *     mi_iic_add_f32() for each batch        (and mi_iic_joint_read() / _write() around
+ *     mi_iic_finish()                         a sum over machines, if there are several)
+ *     mi_iic_backward_f32() for each batch
+ *
+ * mi_iic_eval_f32() and mi_iic_eval_maps_f32() on the same handle begin anew. */
+
+/**
+ * Begins to accumulate: sets the joint matrices of all heads to 0.
+ *
+ * @param iic      the objective
+ * @param count    heads, at least 1
+ * @param classes  [count] K of each head, 2 to 65536
+ * @return MI_OK; MI_E_ARG; MI_E_SHAPE; MI_E_NOMEM (then nothing is accumulated any more)
+ * @note O(K^2) time and memory a head.
+ * @since 0.1
+ */
+LIBMI_API LIBMI_NODISCARD mi_status mi_iic_begin(mi_iic *iic, int32_t count,
+                                                 const int64_t *classes);
+
+/**
+ * Adds a batch to the joint matrices. Gradients are not computed yet, dz, dzt
+ * and loss not touched.
+ *
+ * @param iic    the objective, begun and not finished
+ * @param n      rows of z, at least 1
+ * @param count  heads, as begun
+ * @param heads  [count]; with the numbers of classes as begun
+ * @return MI_OK; MI_E_STATE (not begun, or finished); MI_E_ARG; MI_E_SHAPE; MI_E_NUMERIC.
+ *         On failure nothing is added.
+ * @since 0.1
+ */
+LIBMI_API LIBMI_NODISCARD mi_status mi_iic_add_f32(mi_iic *iic, int64_t n, int32_t count,
+                                                   const mi_iic_head_f32 *heads);
+
+/**
+ * mi_iic_add_f32() in float64.
+ *
+ * @param iic    the objective, begun and not finished
+ * @param n      rows of z, at least 1
+ * @param count  heads, as begun
+ * @param heads  [count]
+ * @return as mi_iic_add_f32()
+ * @since 0.1
+ */
+LIBMI_API LIBMI_NODISCARD mi_status mi_iic_add_f64(mi_iic *iic, int64_t n, int32_t count,
+                                                   const mi_iic_head_f64 *heads);
+
+/**
+ * Reads what is accumulated for a head: A, the plain sum, neither symmetric nor
+ * normalised. To be summed over machines and written back.
+ *
+ * @param iic         the objective, begun and not finished
+ * @param head        0 to count - 1
+ * @param[out] joint  [K][K] packed
+ * @return MI_OK; MI_E_STATE; MI_E_ARG
+ * @since 0.1
+ */
+LIBMI_API LIBMI_NODISCARD mi_status mi_iic_joint_read(const mi_iic *iic, int32_t head,
+                                                      double *joint);
+
+/**
+ * Replaces what is accumulated for a head.
+ *
+ * @param iic    the objective, begun and not finished
+ * @param head   0 to count - 1
+ * @param joint  [K][K] packed, non-negative and finite
+ * @return MI_OK; MI_E_STATE; MI_E_ARG; MI_E_NUMERIC
+ * @since 0.1
+ */
+LIBMI_API LIBMI_NODISCARD mi_status mi_iic_joint_write(mi_iic *iic, int32_t head,
+                                                       const double *joint);
+
+/**
+ * The losses of what is accumulated; from here on gradients can be asked for,
+ * and nothing can be added.
+ *
+ * @param iic          the objective, begun and not finished
+ * @param[out] losses  [count] loss of each head, nats; may be NULL
+ * @param[out] loss    receives their mean; may be NULL
+ * @return MI_OK; MI_E_STATE; MI_E_NUMERIC (a joint matrix is all 0 or beyond
+ *         range). On failure it stays as begun.
+ * @since 0.1
+ */
+LIBMI_API LIBMI_NODISCARD mi_status mi_iic_finish(mi_iic *iic, double *losses, double *loss);
+
+/**
+ * The gradients of one of the batches that were added, or of any other.
+ *
+ * @param iic    the objective, finished
+ * @param n      rows of z
+ * @param count  heads, as begun
+ * @param[in,out] heads  [count]; reads z, zt and weight, writes dz and dzt
+ * @return MI_OK; MI_E_STATE (not finished); MI_E_ARG; MI_E_SHAPE; MI_E_NUMERIC. On
+ *         failure no output is written.
+ * @since 0.1
+ */
+LIBMI_API LIBMI_NODISCARD mi_status mi_iic_backward_f32(mi_iic *iic, int64_t n, int32_t count,
+                                                        mi_iic_head_f32 *heads);
+
+/**
+ * mi_iic_backward_f32() in float64.
+ *
+ * @param iic    the objective, finished
+ * @param n      rows of z
+ * @param count  heads, as begun
+ * @param[in,out] heads  [count]
+ * @return as mi_iic_backward_f32()
+ * @since 0.1
+ */
+LIBMI_API LIBMI_NODISCARD mi_status mi_iic_backward_f64(mi_iic *iic, int64_t n, int32_t count,
+                                                        mi_iic_head_f64 *heads);
+
+/* -- segmentation ------------------------------------------------------------------------------ */
+
+/** How the displacements of a segmentation become one loss. */
+enum mi_iic_collapse {
+    MI_IIC_COLLAPSED = 0,  /**< their joint matrices are summed: one loss */
+    MI_IIC_UNCOLLAPSED = 1 /**< each has its own loss; the mean of them */
+};
+
+/** Maps of class probabilities, one pixel a class distribution. Zero it, set struct_size. */
+typedef struct mi_iic_maps_f32 {
+    uint64_t struct_size; /**< sizeof(mi_iic_maps_f32) */
+    int64_t n;            /**< images, at least 1 */
+    int64_t height;       /**< of the maps, at least 1 */
+    int64_t width;        /**< of the maps, at least 1 */
+    int64_t classes;      /**< K, 2 to 65536 */
+    int64_t reach;        /**< T: displacements (dy, dx) from -T to T are joined; below the
+                           *   sizes of the maps */
+    int32_t collapse;     /**< an mi_iic_collapse */
+    int32_t reserved0;    /**< must be 0 */
+    const float *z;       /**< [n][height][width][K] */
+    const float *zt;      /**< the same of the twins, warped back onto the first ones */
+    const uint8_t *mask;  /**< [n][height][width], 0: pixel is in neither map; NULL: all are */
+    float *dz;            /**< receives d(loss)/dz, same shape; NULL: not wanted */
+    float *dzt;           /**< receives d(loss)/dzt, same shape; NULL: not wanted */
+} mi_iic_maps_f32;
+
+/** The same in float64. */
+typedef struct mi_iic_maps_f64 {
+    uint64_t struct_size; /**< sizeof(mi_iic_maps_f64) */
+    int64_t n;            /**< images */
+    int64_t height;       /**< of the maps */
+    int64_t width;        /**< of the maps */
+    int64_t classes;      /**< K */
+    int64_t reach;        /**< T */
+    int32_t collapse;     /**< an mi_iic_collapse */
+    int32_t reserved0;    /**< must be 0 */
+    const double *z;      /**< [n][height][width][K] */
+    const double *zt;     /**< [n][height][width][K] */
+    const uint8_t *mask;  /**< [n][height][width] or NULL */
+    double *dz;           /**< [n][height][width][K] or NULL */
+    double *dzt;          /**< [n][height][width][K] or NULL */
+} mi_iic_maps_f64;
+
+/**
+ * The loss of segmentation (section 3.3 of the paper): the twin of a pixel is every pixel of the
+ * other map within T of it, in both directions. For each displacement t,
+ * A_t = sum over pixels p of z(p) zt(p + t)^T, where both p and p + t are in the mask.
+ * Options (lambda, asymmetric) are the objective's; repeats must be 1.
+ *
+ * @param iic        the objective
+ * @param io         maps in, gradients out
+ * @param[out] loss  receives the loss, nats; may be NULL
+ * @return MI_OK; MI_E_ARG; MI_E_ABI; MI_E_SHAPE; MI_E_NUMERIC (as mi_iic_eval_f32(), or
+ *         a displacement has no pair of pixels in the mask); MI_E_NOMEM. On failure no
+ *         output is written.
+ * @note With N = n height width pixels: collapsed, O(N K (K + 1)) time whatever T is, because
+ *       a sum over displacements is a sum over boxes. Uncollapsed, O(N K^2 (2 T + 1)^2).
+ *       O(N K) memory collapsed, else O(K^2 (2 T + 1)^2).
+ * @since 0.1
+ */
+LIBMI_API LIBMI_NODISCARD mi_status mi_iic_eval_maps_f32(mi_iic *iic, const mi_iic_maps_f32 *io,
+                                                         double *loss);
+
+/**
+ * mi_iic_eval_maps_f32() in float64.
+ *
+ * @param iic        the objective
+ * @param io         maps in, gradients out
+ * @param[out] loss  receives the loss, nats; may be NULL
+ * @return as mi_iic_eval_maps_f32()
+ * @since 0.1
+ */
+LIBMI_API LIBMI_NODISCARD mi_status mi_iic_eval_maps_f64(mi_iic *iic, const mi_iic_maps_f64 *io,
+                                                         double *loss);
 
 /**
  * The loss of a joint matrix that you already have (summed over batches or

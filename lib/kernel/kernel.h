@@ -2,8 +2,8 @@
 #ifndef LIBMI_LIB_KERNEL_H
 #define LIBMI_LIB_KERNEL_H
 
-/* The arithmetic of networks. A table of kernels works in one precision; buffers are `void *` of
- * that precision, so that layers above are written once. There is a plain C table for float and one
+/* The arithmetic of networks and objectives. A table of kernels works in one precision; buffers are
+ * `void *` of that precision, so that layers above are written once. There is a plain C table for float and one
  * for double from the same source (the reference), and tuned ones that replace some entries.
  *
  * Feature maps are NHWC: [n][h][w][c]. For everything that doesn't look at neighbours a map is a
@@ -85,6 +85,40 @@ typedef struct mi__kernels {
     void (*softmax)(mi_context *ctx, int64_t rows, int64_t c, const void *x, void *y);
     void (*softmax_backward)(mi_context *ctx, int64_t rows, int64_t c, const void *y,
                              const void *dy, void *dx);
+
+    /* -- products for those who have their own workspace: as gemm(), but on the context's threads
+     * and split over the rows or columns of C alone, so that results don't depend on them, wherever
+     * there is a tuned one; else it is gemm(). work: product_work() bytes, 64-aligned. */
+    size_t (*product_work)(const mi_context *ctx);
+    void (*product)(mi_context *ctx, bool ta, bool tb, int64_t m, int64_t n, int64_t k,
+                    const void *a, int64_t lda, const void *b, int64_t ldb, double beta, void *c,
+                    int64_t ldc, void *work);
+
+    /* -- scores: stretches of them, on the calling thread. Sums come out in float64; within, at
+     * most 256 terms are added in the table's own precision. exp() of less than what a normal number
+     * can hold may be 0. y may be x, or NULL: not wanted. */
+
+    /* Whether all are finite; widens *least .. *most to hold them. */
+    bool (*extent)(int64_t n, const void *x, double *least, double *most);
+    double (*sum)(int64_t n, const void *x);
+    double (*dot)(int64_t n, const void *x, const void *y);
+    void (*fill)(int64_t n, double value, void *y);
+    void (*scale)(int64_t n, double factor, const void *x, void *y);       /* y = factor x */
+    void (*add_scaled)(int64_t n, double factor, const void *x, void *y);  /* y += factor x */
+    /* y = exp(x - shift), sum of it. shift is a number of the table's own precision. */
+    double (*exp_sum)(int64_t n, const void *x, double shift, void *y);
+    /* Sum of exp(clip(x, -tau, tau) - shift). */
+    double (*exp_clipped)(int64_t n, const void *x, double tau, double shift);
+    /* The columns of a matrix, row by row: most = max(most, x); then sum += exp(x - shift). */
+    void (*max_columns)(int64_t n, const void *x, void *most);
+    void (*exp_columns)(int64_t n, const void *x, const void *shift, void *sum);
+    /* y = a exp(x - row) + column[i] exp(x - shift[i]). */
+    void (*exp_rows_columns)(int64_t n, const void *x, double a, double row, const void *column,
+                             const void *shift, void *y);
+    /* y = sigmoid(x), sums[0] = of ln(1 + exp(x)), sums[1] = of exp(x), which may be infinite. */
+    void (*softplus_sum)(int64_t n, const void *x, void *y, double sums[2]);
+    /* y = tanh(x), sum of it. */
+    double (*tanh_sum)(int64_t n, const void *x, void *y);
 } mi__kernels;
 
 extern const mi__kernels mi__kernels_f64;     /* the reference in double */

@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef LIBMI_BOUND_H
+#define LIBMI_BOUND_H
+
+/** @file
+ * Bounds on mutual information that compare the scores of pairs that belong
+ * together (the joint distribution P) with those of pairs that don't (the
+ * product of the marginals Q): the value, and its exact gradient.
+ *
+ * Every bound is asked in the same way, whatever form the scores have:
+ *
+ * - **vectors**: n scores of P and m of Q, from any critic;
+ * - **a matrix**: row i against column j, those that belong together on the diagonal;
+ * - **embeddings**: u[i] . v[j] / temperature. The matrix is never made: memory
+ *   grows with n, not with n^2.
+ *
+ * A matrix may be *local*, with L columns for each row: row i is the summary of
+ * sample i, columns i L to i L + L - 1 are its locations. They all belong to
+ * row i; a location of its own is never a negative of row i. This is the local form of Deep
+ * InfoMax, and L = 1 is the plain one.
+ *
+ * What comes out is an **estimate** of the mutual information in nats, and a
+ * **loss** with its gradient, to be descended: where the bound is a lower one,
+ * that climbs it. For most bounds loss = -estimate; the list says where not:
+ *
+ *     f: scores of P, g: scores of Q, b: log baseline; E: mean, lme: ln mean exp
+ *
+ *     dv            E f - lme g                                          lower
+ *     mine          the same; the gradient divides by a moving average   lower
+ *     nwj           1 + E(f - 1) - E exp(g - 1)                          lower
+ *     tuba          1 + E(f - b) - E exp(g - b)                          lower
+ *     jsd           loss E sp(-f) + E sp(g) - 2 ln 2, sp(x) = ln(1 + e^x);
+ *                   estimate 1 + E f - E exp g                           lower
+ *     reverse-kl    loss E exp(-f) + E(g - 1); estimate as jsd           lower
+ *     hellinger     loss E(exp(-f) - 1) + E(exp g - 1);
+ *                   estimate 1 + E 2f - E exp 2g                         lower
+ *     pearson       loss E(g + g^2 / 4) - E f;
+ *                   estimate E ln(1 + f / 2) - E g / 2                   lower
+ *     total-variation  loss (E tanh g - E tanh f) / 2 = -t;
+ *                   estimate 2 max(t, 0)^2 (Pinsker)                     lower
+ *     infonce       E (f_i - lme of f_i and the g of its row)            lower
+ *     interpolated  I_alpha: between tuba (alpha 0) and infonce (1)      lower
+ *     flo           E (1 - b_i - exp(-b_i) E exp(g_ij - f_i))            lower
+ *     flatnce       E (f_i - lme of the g of its row)                    neither
+ *     smile         loss as jsd; estimate E f - lme clip(g, -tau, tau)   neither
+ *     leave-one-out as flatnce, on f = ln q(row|column)                  upper
+ *     club          E f - E g, on f = ln q(row|column)                   upper
+ *     club-sampled  the same with one g a row                            upper
+ *
+ * "Lower" holds in expectation, for any critic. jsd, reverse-kl, hellinger and
+ * pearson are trained by their own divergence; their optimal critics give the density ratio away,
+ * and the estimate puts it into the bound of Nguyen, Wainwright and Jordan.
+ * "Upper" holds if q is the true conditional density, and its loss is +estimate.
+ *
+ * D. Barber, F. Agakov, NIPS 2003 (tuba's ancestor); M. Donsker, S. Varadhan,
+ * CPAM 1983; X. Nguyen, M. Wainwright, M. Jordan, IEEE TIT 2010; S. Nowozin, B.
+ * Cseke, R. Tomioka, "f-GAN", NIPS 2016; M. Belghazi et al., "MINE", ICML 2018;
+ * A. van den Oord et al., "CPC", 2018; R. D. Hjelm et al., "Deep InfoMax", ICLR
+ * 2019; B. Poole et al., "On variational bounds of mutual information", ICML
+ * 2019; J. Song, S. Ermon, "SMILE", ICLR 2020; P. Cheng et al., "CLUB", ICML
+ * 2020; Q. Guo et al., "Tight mutual information estimation with contrastive
+ * Fenchel-Legendre optimization", NeurIPS 2022 (flo, flatnce).
+ */
+
+#include "context.h"
+
+LIBMI_BEGIN_DECLS
+
+/** Opaque: one bound with its parameters, its state and its workspace. */
+typedef struct mi_bound mi_bound;
+
+/** Which side of the mutual information a bound is on. */
+enum mi_bound_side {
+    MI_BOUND_LOWER = 1,  /**< at most I in expectation: maximise */
+    MI_BOUND_UPPER = 2,  /**< at least I, under its conditions: minimise */
+    MI_BOUND_NEITHER = 3 /**< an estimate without a guarantee: maximise */
+};
+
+/** What a bound can be asked on; flags. */
+enum mi_bound_shape {
+    MI_BOUND_VECTORS = 1,   /**< any n scores of P, any m of Q */
+    MI_BOUND_GROUPS = 2,    /**< vectors too, but m is k n: the i-th k of Q are row i's */
+    MI_BOUND_MATRIX = 4,    /**< a matrix of scores, plain or local */
+    MI_BOUND_EMBEDDINGS = 8 /**< embeddings, plain or local */
+};
+
+/** What a bound does; flags. */
+enum mi_bound_trait {
+    MI_BOUND_SURROGATE = 1, /**< loss is not -estimate (or estimate, if upper) */
+    MI_BOUND_STATE = 2,     /**< a step depends on those before it */
+    MI_BOUND_BASELINE = 4,  /**< takes a baseline for each row */
+    MI_BOUND_ORDERED = 8    /**< depends on the order of the samples */
+};
+
+/** A kind of bound: a report, see base.h. Strings are constant. */
+typedef struct mi_bound_info {
+    uint64_t struct_size; /**< sizeof(mi_bound_info) */
+    const char *name;     /**< for mi_bound_create(), such as "infonce" */
+    const char *summary;  /**< a sentence */
+    const char *cap;      /**< the most that the estimate can be, in words */
+    const char *variance; /**< how far to trust a single batch, in words */
+    const char *citation; /**< the paper it comes from */
+    int32_t side;         /**< an mi_bound_side */
+    int32_t shapes;       /**< mi_bound_shape flags */
+    int32_t traits;       /**< mi_bound_trait flags */
+    int32_t params;       /**< how many parameters, see mi_bound_param() */
+} mi_bound_info;
+
+/** A parameter of a kind: a report, see base.h. */
+typedef struct mi_bound_param {
+    uint64_t struct_size; /**< sizeof(mi_bound_param) */
+    const char *name;     /**< for mi_bound_set() */
+    const char *help;     /**< a sentence */
+    double initial;       /**< its value until it is set */
+    double least;         /**< the least allowed value */
+    double most;          /**< the greatest allowed value, may be infinite */
+} mi_bound_param;
+
+/** What an evaluation tells: a report, see base.h. */
+typedef struct mi_bound_result {
+    uint64_t struct_size; /**< sizeof(mi_bound_result) */
+
+    /** Of the mutual information, nats. Never NaN; -infinity where a read-out
+     *  that differs from the loss is beyond what double can hold. */
+    double estimate;
+
+    double loss; /**< what the gradients belong to; descend it. Always finite. */
+
+    /** The most that the estimate can be on inputs of this size, whatever the
+     *  scores are; infinite if there is no limit. */
+    double cap;
+} mi_bound_result;
+
+/** The state of MINE's moving average, to be saved and restored: sized, see base.h. */
+typedef struct mi_bound_state {
+    uint64_t struct_size; /**< sizeof(mi_bound_state) */
+    double log_average;   /**< ln of the average of exp(scores of Q); 0 before the first step */
+    int64_t steps;        /**< how many batches are in it */
+} mi_bound_state;
+
+/** Scores as vectors. Zero it, set struct_size; see base.h. */
+typedef struct mi_bound_vectors_f32 {
+    uint64_t struct_size;  /**< sizeof(mi_bound_vectors_f32) */
+    int64_t n;             /**< scores of P, at least 1 */
+    int64_t m;             /**< scores of Q, at least 1; a multiple of n for groups */
+    const float *joint;    /**< [n] */
+    const float *product;  /**< [m]; in groups, those of row i are i * (m / n) and on */
+    const float *baseline; /**< [n] log baselines (m must be a multiple of n), or NULL */
+    float *djoint;         /**< [n], receives d(loss)/d(joint); NULL: not wanted */
+    float *dproduct;       /**< [m], receives the gradient; NULL: not wanted */
+    float *dbaseline;      /**< [n], receives the gradient; NULL: not wanted */
+} mi_bound_vectors_f32;
+
+/** The same in float64. */
+typedef struct mi_bound_vectors_f64 {
+    uint64_t struct_size;   /**< sizeof(mi_bound_vectors_f64) */
+    int64_t n;              /**< scores of P */
+    int64_t m;              /**< scores of Q */
+    const double *joint;    /**< [n] */
+    const double *product;  /**< [m] */
+    const double *baseline; /**< [n] or NULL */
+    double *djoint;         /**< [n] or NULL */
+    double *dproduct;       /**< [m] or NULL */
+    double *dbaseline;      /**< [n] or NULL */
+} mi_bound_vectors_f64;
+
+/** A matrix of scores. Zero it, set struct_size; see base.h. */
+typedef struct mi_bound_matrix_f32 {
+    uint64_t struct_size;  /**< sizeof(mi_bound_matrix_f32) */
+    int64_t n;             /**< rows, at least 1 */
+    int64_t locations;     /**< L, columns of each row's own; 0: 1 */
+    const float *scores;   /**< [n][n L] */
+    int64_t ld;            /**< row stride, 0: n L */
+    const uint8_t *mask;   /**< [n][n L], 0: as if this pair were not there; or NULL */
+    int64_t ldmask;        /**< row stride, 0: n L */
+    const float *baseline; /**< [n] log baselines, or NULL */
+    float *dscores;        /**< receives d(loss)/d(scores), same shape, not overlapping; or NULL */
+    int64_t lddscores;     /**< row stride, 0: n L */
+    float *dbaseline;      /**< [n], receives the gradient; NULL: not wanted */
+} mi_bound_matrix_f32;
+
+/** The same in float64. */
+typedef struct mi_bound_matrix_f64 {
+    uint64_t struct_size;   /**< sizeof(mi_bound_matrix_f64) */
+    int64_t n;              /**< rows */
+    int64_t locations;      /**< L; 0: 1 */
+    const double *scores;   /**< [n][n L] */
+    int64_t ld;             /**< row stride, 0: n L */
+    const uint8_t *mask;    /**< [n][n L] or NULL */
+    int64_t ldmask;         /**< row stride, 0: n L */
+    const double *baseline; /**< [n] or NULL */
+    double *dscores;        /**< [n][n L] or NULL */
+    int64_t lddscores;      /**< row stride, 0: n L */
+    double *dbaseline;      /**< [n] or NULL */
+} mi_bound_matrix_f64;
+
+/** Embeddings. Zero it, set struct_size; see base.h. */
+typedef struct mi_bound_embeddings_f32 {
+    uint64_t struct_size;  /**< sizeof(mi_bound_embeddings_f32) */
+    int64_t n;             /**< samples, at least 1 */
+    int64_t locations;     /**< L, rows of v for each row of u; 0: 1 */
+    int64_t d;             /**< dimensions, at least 1 */
+    const float *u;        /**< [n][d] */
+    int64_t ldu;           /**< row stride, 0: d */
+    const float *v;        /**< [n L][d]; those of sample i are i L to i L + L - 1 */
+    int64_t ldv;           /**< row stride, 0: d */
+    double temperature;    /**< divides the scores, above 0; 0: 1 */
+    int32_t normalize;     /**< 1: rows are divided by their length first (cosine) */
+    int32_t reserved0;     /**< must be 0 */
+    const float *baseline; /**< [n] log baselines, or NULL */
+    float *du;             /**< [n][d], receives d(loss)/du; NULL: not wanted */
+    int64_t lddu;          /**< row stride, 0: d */
+    float *dv;             /**< [n L][d], receives d(loss)/dv; NULL: not wanted */
+    int64_t lddv;          /**< row stride, 0: d */
+    float *dbaseline;      /**< [n], receives the gradient; NULL: not wanted */
+    double *dtemperature;  /**< receives d(loss)/d(temperature); NULL: not wanted */
+} mi_bound_embeddings_f32;
+
+/** The same in float64. */
+typedef struct mi_bound_embeddings_f64 {
+    uint64_t struct_size;   /**< sizeof(mi_bound_embeddings_f64) */
+    int64_t n;              /**< samples */
+    int64_t locations;      /**< L; 0: 1 */
+    int64_t d;              /**< dimensions */
+    const double *u;        /**< [n][d] */
+    int64_t ldu;            /**< row stride, 0: d */
+    const double *v;        /**< [n L][d] */
+    int64_t ldv;            /**< row stride, 0: d */
+    double temperature;     /**< above 0; 0: 1 */
+    int32_t normalize;      /**< 1: cosine */
+    int32_t reserved0;      /**< must be 0 */
+    const double *baseline; /**< [n] or NULL */
+    double *du;             /**< [n][d] or NULL */
+    int64_t lddu;           /**< row stride, 0: d */
+    double *dv;             /**< [n L][d] or NULL */
+    int64_t lddv;           /**< row stride, 0: d */
+    double *dbaseline;      /**< [n] or NULL */
+    double *dtemperature;   /**< one number, or NULL */
+} mi_bound_embeddings_f64;
+
+/**
+ * The kinds of bounds, one after another.
+ *
+ * @param index        0 and up
+ * @param[in,out] info struct_size set; receives the description
+ * @return MI_OK; MI_E_ARG (no kind has that index, NULL info); MI_E_ABI
+ * @since 0.1
+ */
+LIBMI_API LIBMI_NODISCARD mi_status mi_bound_list(int32_t index, mi_bound_info *info);
+
+/**
+ * The parameters of a kind of bound, one after another. Choices are numbers too:
+ *
+ *     diagonal  1: the pairs of P count as pairs of Q as well. 0: they don't
+ *     columns   infonce's share of the columns: 0 rows, 1 columns, 0.5 both alike
+ *     rate      mine: the share of the new batch in the moving average
+ *     log-baseline  where no baseline is given for each row
+ *     alpha, tau    of interpolated and smile
+ *     shift     jsd, smile: 0 leaves the - 2 ln 2 out of the loss
+ *     offset    club-sampled: the one negative of row i is column i + offset, mod n
+ *
+ * @param bound        the name of a kind
+ * @param index        0 to params - 1
+ * @param[in,out] param  struct_size set; receives the description
+ * @return MI_OK; MI_E_ARG (unknown name, no such index, NULL); MI_E_ABI
+ * @since 0.1
+ */
+LIBMI_API LIBMI_NODISCARD mi_status mi_bound_param_list(const char *bound, int32_t index,
+                                                        mi_bound_param *param);
+
+/**
+ * Makes a bound.
+ *
+ * @param context   NULL for a private default one; retained
+ * @param name      a kind, such as "infonce"; see the top and mi_bound_list()
+ * @param[out] out  receives the handle; destroy it with mi_bound_destroy()
+ * @return MI_OK; MI_E_ARG (unknown name: the message lists them); MI_E_NOMEM
+ * @since 0.1
+ */
+LIBMI_API LIBMI_NODISCARD mi_status mi_bound_create(mi_context *context, const char *name,
+                                                    mi_bound **out);
+
+/**
+ * Takes the bound away.
+ *
+ * @param bound  may be NULL
+ * @since 0.1
+ */
+LIBMI_API void mi_bound_destroy(mi_bound *bound);
+
+/**
+ * Sets a parameter, from the next evaluation on.
+ *
+ * @param bound  the bound
+ * @param name   of the parameter
+ * @param value  in its range; 0 means 0
+ * @return MI_OK; MI_E_ARG (unknown name, value out of range: the message says
+ *         what there is)
+ * @since 0.1
+ */
+LIBMI_API LIBMI_NODISCARD mi_status mi_bound_set(mi_bound *bound, const char *name, double value);
+
+/**
+ * Reads a parameter.
+ *
+ * @param bound       the bound
+ * @param name        of the parameter
+ * @param[out] value  receives its value
+ * @return MI_OK; MI_E_ARG
+ * @since 0.1
+ */
+LIBMI_API LIBMI_NODISCARD mi_status mi_bound_get(const mi_bound *bound, const char *name,
+                                                 double *value);
+
+/**
+ * Reads the state, for a checkpoint. Only mine has one that changes: after t
+ * batches of mean a_1 .. a_t its average is that of the a_i with weights
+ * (1 - rate)^(t - i), normalised, so that the first batches are not drawn
+ * towards a starting value. It is kept as a logarithm.
+ *
+ * @param bound         the bound
+ * @param[in,out] state struct_size set; receives the state
+ * @return MI_OK; MI_E_ARG; MI_E_ABI
+ * @since 0.1
+ */
+LIBMI_API LIBMI_NODISCARD mi_status mi_bound_state_read(const mi_bound *bound,
+                                                        mi_bound_state *state);
+
+/**
+ * Goes on from a saved state.
+ *
+ * @param bound  the bound, of the kind that the state is from
+ * @param state  as mi_bound_state_read() gave it
+ * @return MI_OK; MI_E_ARG (steps negative, log_average not finite); MI_E_ABI
+ * @since 0.1
+ */
+LIBMI_API LIBMI_NODISCARD mi_status mi_bound_state_write(mi_bound *bound,
+                                                         const mi_bound_state *state);
+
+/**
+ * Whether an estimate sits at its cap: it is within 5 % of it, so that the
+ * mutual information may well be larger. For infonce, take a larger batch.
+ *
+ * @param result  of an evaluation
+ * @return 1 if so; 0 if not, if there is no cap, or if result is NULL
+ * @since 0.1
+ */
+LIBMI_API int32_t mi_bound_at_cap(const mi_bound_result *result);
+
+/**
+ * The bound on vectors of scores.
+ *
+ * Scores must be finite. If the loss or a gradient would overflow (nwj with a
+ * score of 1000, say), that is MI_E_NUMERIC too: no infinity ever comes out.
+ * An evaluation that wants no gradient leaves the state of mine alone.
+ *
+ * @param bound           the bound
+ * @param io              scores in, gradients out
+ * @param[in,out] result  struct_size set; receives estimate, loss and cap; may be NULL
+ * @return MI_OK; MI_E_ARG; MI_E_ABI; MI_E_SHAPE (m doesn't fit, or nothing is left
+ *         to compare with); MI_E_UNSUPPORTED (columns of infonce, baselines where
+ *         the bound has none); MI_E_NUMERIC (NaN, infinity, overflow: the message
+ *         says where); MI_E_NOMEM. On failure no output is written.
+ * @note O(n + m) time; O(m / n) memory, or a constant. The result is the same at any
+ *       number of threads.
+ * @since 0.1
+ */
+LIBMI_API LIBMI_NODISCARD mi_status mi_bound_eval_vectors_f32(mi_bound *bound,
+                                                              const mi_bound_vectors_f32 *io,
+                                                              mi_bound_result *result);
+
+/**
+ * mi_bound_eval_vectors_f32() in float64.
+ *
+ * @param bound           the bound
+ * @param io              scores in, gradients out
+ * @param[in,out] result  receives estimate, loss and cap; may be NULL
+ * @return as mi_bound_eval_vectors_f32()
+ * @since 0.1
+ */
+LIBMI_API LIBMI_NODISCARD mi_status mi_bound_eval_vectors_f64(mi_bound *bound,
+                                                              const mi_bound_vectors_f64 *io,
+                                                              mi_bound_result *result);
+
+/**
+ * The bound on a matrix of scores. With a mask, means run over what is left, and
+ * a row whose own pairs are all masked counts for nothing but as negatives of others.
+ *
+ * @param bound           the bound
+ * @param io              scores in, gradients out
+ * @param[in,out] result  struct_size set; receives estimate, loss and cap; may be NULL
+ * @return as mi_bound_eval_vectors_f32(); MI_E_SHAPE also for n = 1 if the bound
+ *         needs negatives
+ * @note O(n^2 L) time, the matrix is read twice and written once; O(n L) memory.
+ *       The result is the same at any number of threads.
+ * @since 0.1
+ */
+LIBMI_API LIBMI_NODISCARD mi_status mi_bound_eval_matrix_f32(mi_bound *bound,
+                                                             const mi_bound_matrix_f32 *io,
+                                                             mi_bound_result *result);
+
+/**
+ * mi_bound_eval_matrix_f32() in float64.
+ *
+ * @param bound           the bound
+ * @param io              scores in, gradients out
+ * @param[in,out] result  receives estimate, loss and cap; may be NULL
+ * @return as mi_bound_eval_matrix_f32()
+ * @since 0.1
+ */
+LIBMI_API LIBMI_NODISCARD mi_status mi_bound_eval_matrix_f64(mi_bound *bound,
+                                                             const mi_bound_matrix_f64 *io,
+                                                             mi_bound_result *result);
+
+/**
+ * The bound on embeddings, without ever holding their matrix of scores.
+ *
+ * @param bound           the bound
+ * @param io              embeddings in, gradients out
+ * @param[in,out] result  struct_size set; receives estimate, loss and cap; may be NULL
+ * @return as mi_bound_eval_matrix_f32(); MI_E_NUMERIC also for a row of length 0
+ *         that is to be normalised
+ * @note Three products of n x n L x d; dv and mine on the whole matrix and the columns
+ *       of infonce take a fourth. Memory O(n L d), plus a strip of rows of scores of
+ *       some MiB. The result is the same at any number of threads if the products don't go
+ *       through the BLAS, which they do without AVX-512 and in float64.
+ * @since 0.1
+ */
+LIBMI_API LIBMI_NODISCARD mi_status mi_bound_eval_embeddings_f32(mi_bound *bound,
+                                                                 const mi_bound_embeddings_f32 *io,
+                                                                 mi_bound_result *result);
+
+/**
+ * mi_bound_eval_embeddings_f32() in float64.
+ *
+ * @param bound           the bound
+ * @param io              embeddings in, gradients out
+ * @param[in,out] result  receives estimate, loss and cap; may be NULL
+ * @return as mi_bound_eval_embeddings_f32()
+ * @since 0.1
+ */
+LIBMI_API LIBMI_NODISCARD mi_status mi_bound_eval_embeddings_f64(mi_bound *bound,
+                                                                 const mi_bound_embeddings_f64 *io,
+                                                                 mi_bound_result *result);
+
+LIBMI_END_DECLS
+
+#endif
