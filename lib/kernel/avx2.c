@@ -6,6 +6,7 @@
 #include "activation_tmpl.c"
 #include "norm_tmpl.c"
 #include "pool_tmpl.c"
+#include "product_blas_tmpl.c"
 
 #include "multiply_tmpl.c"
 #include "tile_tmpl.c"

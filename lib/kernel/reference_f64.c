@@ -6,5 +6,6 @@
 #include "conv_tmpl.c"
 #include "norm_tmpl.c"
 #include "pool_tmpl.c"
+#include "product_blas_tmpl.c"
 
 const mi__kernels mi__kernels_f64 = KERNELS("float64", mi__gemm_f64);

@@ -42,9 +42,9 @@ static inline void fetch_ahead(const real *p, int64_t count) {
 #define GRAIN 16384
 
 /* A table of the kernels in this file. */
-#define KERNELS(title, product)                                                                    \
+#define KERNELS(title, blas)                                                                       \
     {                                                                                              \
-        .name = title, .real = sizeof(real), .gemm = product, .bias = bias,                        \
+        .name = title, .real = sizeof(real), .gemm = blas, .bias = bias,                           \
         .bias_backward = bias_backward, .conv_work = conv_work, .conv = conv,                      \
         .conv_backward_data = conv_backward_data, .conv_backward_weight = conv_backward_weight,    \
         .norm_work = norm_work, .norm_train = norm_train, .norm_eval = norm_eval,                  \
@@ -52,5 +52,5 @@ static inline void fetch_ahead(const real *p, int64_t count) {
         .max_pool = max_pool, .max_pool_backward = max_pool_backward, .mean_pool = mean_pool,      \
         .mean_pool_backward = mean_pool_backward, .global_pool = global_pool,                      \
         .global_pool_backward = global_pool_backward, .softmax = softmax,                          \
-        .softmax_backward = softmax_backward,                                                      \
+        .softmax_backward = softmax_backward, .product_work = product_work, .product = product,    \
     }
