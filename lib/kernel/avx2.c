@@ -7,6 +7,7 @@
 #include "norm_tmpl.c"
 #include "pool_tmpl.c"
 #include "product_blas_tmpl.c"
+#include "scores_tmpl.c"
 
 #include "multiply_tmpl.c"
 #include "tile_tmpl.c"

@@ -94,24 +94,28 @@ typedef struct mi__kernels {
                     const void *a, int64_t lda, const void *b, int64_t ldb, double beta, void *c,
                     int64_t ldc, void *work);
 
-    /* -- scores: stretches of them, on the calling thread. Sums come out in float64; within, at
-     * most 256 terms are added in the table's own precision. exp() of less than what a normal number
-     * can hold may be 0. y may be x, or NULL: not wanted. */
+    /* -- scores: stretches of n >= 0 of them, on the calling thread. Sums come out in float64;
+     * within, at most 256 terms are added in the table's own precision, in an order that n alone
+     * decides. Scalars are rounded to that precision first. x - shift is rounded to it, too; x may
+     * be -infinity where it is exponentiated, shift may not. exp() is 0 or nearly right where the
+     * result is less than a normal number, and infinite where it exceeds the greatest. y may be x,
+     * or, where a sum is returned, NULL: not wanted. */
 
-    /* Whether all are finite; widens *least .. *most to hold them. */
+    /* Whether all are finite; if so, widens *least .. *most to hold them. */
     bool (*extent)(int64_t n, const void *x, double *least, double *most);
     double (*sum)(int64_t n, const void *x);
     double (*dot)(int64_t n, const void *x, const void *y);
     void (*fill)(int64_t n, double value, void *y);
-    void (*scale)(int64_t n, double factor, const void *x, void *y);       /* y = factor x */
-    void (*add_scaled)(int64_t n, double factor, const void *x, void *y);  /* y += factor x */
-    /* y = exp(x - shift), sum of it. shift is a number of the table's own precision. */
+    void (*scale)(int64_t n, double factor, const void *x, void *y);      /* y = factor x */
+    void (*add_scaled)(int64_t n, double factor, const void *x, void *y); /* y += factor x */
+    /* y = exp(x - shift), sum of it. */
     double (*exp_sum)(int64_t n, const void *x, double shift, void *y);
     /* Sum of exp(clip(x, -tau, tau) - shift). */
     double (*exp_clipped)(int64_t n, const void *x, double tau, double shift);
-    /* The columns of a matrix, row by row: most = max(most, x); then sum += exp(x - shift). */
+    /* The columns of a matrix, row by row: most = max(most, x); then sums += exp(x - shift), in the
+     * table's own precision: to be taken away after 256 rows at the latest. */
     void (*max_columns)(int64_t n, const void *x, void *most);
-    void (*exp_columns)(int64_t n, const void *x, const void *shift, void *sum);
+    void (*exp_columns)(int64_t n, const void *x, const void *shift, void *sums);
     /* y = a exp(x - row) + column[i] exp(x - shift[i]). */
     void (*exp_rows_columns)(int64_t n, const void *x, double a, double row, const void *column,
                              const void *shift, void *y);

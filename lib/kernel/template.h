@@ -53,4 +53,8 @@ static inline void fetch_ahead(const real *p, int64_t count) {
         .mean_pool_backward = mean_pool_backward, .global_pool = global_pool,                      \
         .global_pool_backward = global_pool_backward, .softmax = softmax,                          \
         .softmax_backward = softmax_backward, .product_work = product_work, .product = product,    \
+        .extent = extent, .sum = sum, .dot = dot, .fill = fill, .scale = scale,                    \
+        .add_scaled = add_scaled, .exp_sum = exp_sum, .exp_clipped = exp_clipped,                  \
+        .max_columns = max_columns, .exp_columns = exp_columns,                                    \
+        .exp_rows_columns = exp_rows_columns, .softplus_sum = softplus_sum, .tanh_sum = tanh_sum,  \
     }
