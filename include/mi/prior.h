@@ -90,8 +90,9 @@ LIBMI_API LIBMI_NODISCARD mi_status mi_prior_kl_f64(int64_t n, int64_t d, const 
 /**
  * Draws codes: z = mean + exp(log variance / 2) noise, noise from N(0, 1).
  *
- * The noise of sample i in the draw number @p draw is a pure function of seed, draw and
- * i: the same at any batch size, and in float32 what it is in float64, rounded.
+ * The noise of dimension j of sample i in the draw number @p draw is a pure function of seed,
+ * draw, i and j: the same at any n and d, and what is rounded to float32 is what it is in
+ * float64. It is never further from 0 than 8.7, and what is refused doesn't depend on it.
  *
  * @param seed         any number
  * @param draw         counts the batches, so that each gets other noise
@@ -102,7 +103,9 @@ LIBMI_API LIBMI_NODISCARD mi_status mi_prior_kl_f64(int64_t n, int64_t d, const 
  * @param log_variance [n][d]
  * @param ldlog        row stride, 0: d
  * @param[out] z       [n][d] packed
- * @return MI_OK; MI_E_ARG; MI_E_SHAPE; MI_E_NUMERIC
+ * @return MI_OK; MI_E_ARG; MI_E_SHAPE (stride below d, overflow); MI_E_NUMERIC (NaN,
+ *         infinity, or samples that could be beyond range: the message says where). On failure
+ *         no output is written.
  * @note O(n d) time, no memory. Thread-safe.
  * @since 0.1
  */
@@ -144,7 +147,8 @@ LIBMI_API LIBMI_NODISCARD mi_status mi_prior_sample_f64(uint64_t seed, uint64_t 
  * @param dz          [n][d] packed
  * @param[in,out] dmean  [n][d] packed; NULL: not wanted
  * @param[in,out] dlog   [n][d] packed; NULL: not wanted
- * @return MI_OK; MI_E_ARG; MI_E_SHAPE; MI_E_NUMERIC (NaN or infinity, in or out)
+ * @return MI_OK; MI_E_ARG; MI_E_SHAPE (stride below d, overflow); MI_E_NUMERIC (NaN or
+ *         infinity, in or out: the message says where). On failure nothing is added.
  * @note O(n d) time, no memory. Thread-safe.
  * @since 0.1
  */
@@ -183,12 +187,14 @@ LIBMI_API LIBMI_NODISCARD mi_status mi_prior_sample_backward_f64(int64_t n, int6
  * @param n            codes, at least 1
  * @param code         [n] scores of codes
  * @param m            samples of the prior; at least 1 for the discriminator, else 0 will do
- * @param prior        [m] scores of samples of the prior; may be NULL for the encoder
+ * @param prior        [m] scores of samples of the prior; not read for the encoder, where NULL
+ *                     will do
  * @param[out] loss    receives the loss, nats; may be NULL
  * @param[out] dcode   [n], receives d(loss)/d(code); NULL: not wanted
  * @param[out] dprior  [m], receives d(loss)/d(prior), which is 0 for the encoder;
  *                     NULL: not wanted
- * @return MI_OK; MI_E_ARG; MI_E_NUMERIC. On failure no output is written.
+ * @return MI_OK; MI_E_ARG; MI_E_SHAPE (overflow); MI_E_NUMERIC (NaN, infinity, or a loss
+ *         beyond range: the message says where). On failure no output is written.
  * @note O(n + m) time, no memory. Thread-safe.
  * @since 0.1
  */
