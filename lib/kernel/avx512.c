@@ -6,10 +6,11 @@
 #include "activation_tmpl.c"
 #include "norm_tmpl.c"
 #include "pool_tmpl.c"
-#include "product_blas_tmpl.c"
-#include "scores_tmpl.c"
+#include "scores_linear_tmpl.c"
+#include "scores_vector_tmpl.c"
 
 #include "multiply_tmpl.c"
+#include "product_tmpl.c"
 #include "tile_tmpl.c"
 
 #include "plan_tmpl.c"

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The product of matrices with 32 registers of 16 floats: C is made in tiles of up to 6 x 64 that
+ * stay in registers while DEPTH terms are added. For each DEPTH a block of B is packed into panels
+ * as wide as a tile, which stay in the L2 cache while the rows of A pass. Where A is transposed, a
+ * strip of it is packed too: columns at strides of powers of two compete for the same lines of a
+ * cache. Threads share out the elements of C, and each element is the same sum whoever makes it. */
+
+#define DEPTH 256
+#define BLOCK_COLS 384        /* of B: 384 KiB with all of DEPTH */
+#define STRIP 192             /* rows of C that a packed strip of A has */
+#define NARROW 12             /* rows of C that are not worth packing B for */
+#define WORTH (1 << 21)       /* multiplications that pay for waking another thread */
+#define PITCH (STRIP + LANES) /* of a packed strip: an odd number of lines of a cache */
+#define PART_FLOATS (DEPTH * (BLOCK_COLS + PITCH))
+
+typedef struct product_job {
+    bool ta, tb;
+    int64_t m, n, k, lda, ldb, ldc;
+    const float *a, *b;
+    double beta;
+    float *c, *work;
+    int64_t row_parts, col_parts; /* how C is shared out */
+} product_job;
+
+/* C = beta C + A B for one tile; element (i, l) of A is at i * row + l * step. The last vector of a
+ * row has `last` lanes. */
+INLINE void product_tile(const int rows, const int vectors, int64_t depth, const float *a,
+                         int64_t row, int64_t step, const float *b, int64_t ldb, int64_t last,
+                         float beta, float *c, int64_t ldc) {
+    vec sum[ROWS][PANEL_VECTORS];
+#pragma GCC unroll 6
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 4
+        for (int j = 0; j < vectors; j++) {
+            sum[i][j] = broadcast(0);
+            __builtin_prefetch(c + i * ldc + j * LANES, 1);
+        }
+    for (int64_t l = 0; l < depth; l++, a += step, b += ldb) {
+        vec right[PANEL_VECTORS];
+#pragma GCC unroll 4
+        for (int j = 0; j < vectors; j++)
+            right[j] = j + 1 < vectors ? load(b + j * LANES) : load_some(b + j * LANES, last);
+#pragma GCC unroll 6
+        for (int i = 0; i < rows; i++) {
+            vec left = broadcast(a[i * row]);
+#pragma GCC unroll 4
+            for (int j = 0; j < vectors; j++)
+                sum[i][j] = madd(left, right[j], sum[i][j]);
+        }
+    }
+#pragma GCC unroll 6
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 4
+        for (int j = 0; j < vectors; j++) {
+            float *to = c + i * ldc + j * LANES;
+            int64_t count = j + 1 < vectors ? LANES : last;
+            if (beta != 0)
+                sum[i][j] = madd(broadcast(beta), load_some(to, count), sum[i][j]);
+            store_some(to, count, sum[i][j]);
+        }
+}
+
+typedef void (*tile_function)(int64_t depth, const float *a, int64_t row, int64_t step,
+                              const float *b, int64_t ldb, int64_t last, float beta, float *c,
+                              int64_t ldc);
+
+#define TILE(rows, vectors)                                                                        \
+    static void tile_##rows##_##vectors(int64_t depth, const float *a, int64_t row, int64_t step,  \
+                                        const float *b, int64_t ldb, int64_t last, float beta,     \
+                                        float *c, int64_t ldc) {                                   \
+        product_tile(rows, vectors, depth, a, row, step, b, ldb, last, beta, c, ldc);              \
+    }
+#define TILES(rows) TILE(rows, 1) TILE(rows, 2) TILE(rows, 3) TILE(rows, 4)
+#define NAMES(rows)                                                                                \
+    { tile_##rows##_1, tile_##rows##_2, tile_##rows##_3, tile_##rows##_4 }
+
+TILES(1)
+TILES(2) TILES(3) TILES(4) TILES(5) TILES(6)
+
+    static const tile_function tile_functions[ROWS][PANEL_VECTORS] = {NAMES(1), NAMES(2), NAMES(3),
+                                                                      NAMES(4), NAMES(5), NAMES(6)};
+
+/* -- packing ---------------------------------------------------------------------------------- */
+
+/* Four columns of 16 rows become four rows of 16. */
+INLINE void transpose_quad(const float *from, int64_t ld, int64_t rows, int64_t columns, float *to,
+                           int64_t width) {
+    __m512 x[4];
+    const __mmask8 mask = (__mmask8)((1 << columns) - 1);
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+        __m128 q[4];
+#pragma GCC unroll 4
+        for (int j = 0; j < 4; j++)
+            q[j] = j * 4 + i < rows ? _mm_maskz_loadu_ps(mask, from + (j * 4 + i) * ld)
+                                    : _mm_setzero_ps();
+        x[i] = _mm512_castps128_ps512(q[0]);
+        x[i] = _mm512_insertf32x4(x[i], q[1], 1);
+        x[i] = _mm512_insertf32x4(x[i], q[2], 2);
+        x[i] = _mm512_insertf32x4(x[i], q[3], 3);
+    }
+    __m512d low01 = _mm512_castps_pd(_mm512_unpacklo_ps(x[0], x[1]));
+    __m512d low23 = _mm512_castps_pd(_mm512_unpacklo_ps(x[2], x[3]));
+    __m512d high01 = _mm512_castps_pd(_mm512_unpackhi_ps(x[0], x[1]));
+    __m512d high23 = _mm512_castps_pd(_mm512_unpackhi_ps(x[2], x[3]));
+    const __m512d y[4] = {_mm512_unpacklo_pd(low01, low23), _mm512_unpackhi_pd(low01, low23),
+                          _mm512_unpacklo_pd(high01, high23), _mm512_unpackhi_pd(high01, high23)};
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++)
+        if (i < columns)
+            store(to + i * width, _mm512_castpd_ps(y[i]));
+}
+
+/* to[l][0..15] = from[0..15][l], rows beyond `rows` being 0. */
+static void transpose_rows(const float *from, int64_t ld, int64_t rows, int64_t depth, float *to,
+                           int64_t width) {
+    int64_t l = 0;
+    if (rows >= LANES)
+        for (; l + 4 <= depth; l += 4)
+            transpose_quad(from + l, ld, LANES, 4, to + l * width, width);
+    for (; l < depth; l += 4)
+        transpose_quad(from + l, ld, MI__MIN(rows, LANES), MI__MIN(depth - l, 4), to + l * width,
+                       width);
+}
+
+/* to[l][0..count-1] = from[l][0..count-1], the rest of the last vector being 0. */
+static void copy_rows(const float *from, int64_t ld, int64_t count, int64_t depth, float *to,
+                      int64_t width) {
+    for (int64_t l = 0; l < depth; l++, from += ld, to += width)
+        for (int64_t j = 0; j < count; j += LANES)
+            store(to + j, load_lanes(from + j, count - j));
+}
+
+/* -- one thread's part ------------------------------------------------------------------------ */
+
+typedef struct span {
+    int64_t begin, end;
+} span;
+
+static int64_t length(span s) {
+    return s.end - s.begin;
+}
+
+/* How many parts of at most `most`. */
+static int64_t parts_of(int64_t n, int64_t most) {
+    return (n + most - 1) / most;
+}
+
+/* The index-th of `parts` nearly equal parts of a span, cut at multiples of `unit`. */
+static span part_of(span s, int64_t unit, int64_t parts, int64_t index) {
+    int64_t units = parts_of(length(s), unit), each = units / parts, more = units % parts;
+    int64_t begin = s.begin + (each * index + MI__MIN(index, more)) * unit;
+    int64_t end = begin + (each + (index < more)) * unit;
+    return (span){MI__MIN(begin, s.end), MI__MIN(end, s.end)};
+}
+
+/* A block of the product: these rows and columns of C, these terms of each sum. */
+typedef struct product_block {
+    span rows, cols, terms;
+    const float *a; /* element (i, l) is at a + i * row + l * step */
+    int64_t row, step;
+    const float *b; /* packed, or NULL: as it is */
+} product_block;
+
+/* One tile's height of the block. */
+static void multiply_tiles(const product_job *p, const product_block *k, span rows) {
+    const int64_t depth = length(k->terms), panels = parts_of(length(k->cols), PANEL);
+    const float *a = k->a + (rows.begin - k->rows.begin) * k->row;
+    const float beta = k->terms.begin == 0 ? (float)p->beta : 1;
+    for (int64_t i = 0; i < panels; i++) {
+        span cols = part_of(k->cols, LANES, panels, i);
+        int64_t vectors = parts_of(length(cols), LANES);
+        const float *b = k->b != NULL ? k->b + (cols.begin - k->cols.begin) * depth
+                                      : p->b + k->terms.begin * p->ldb + cols.begin;
+        tile_functions[length(rows) - 1][vectors - 1](
+            depth, a, k->row, k->step, b, k->b != NULL ? vectors * LANES : p->ldb,
+            length(cols) - (vectors - 1) * LANES, beta, p->c + rows.begin * p->ldc + cols.begin,
+            p->ldc);
+    }
+}
+
+static void multiply_strip(const product_job *p, product_block k, float *room) {
+    k.a = p->ta ? p->a + k.terms.begin * p->lda + k.rows.begin
+                : p->a + k.rows.begin * p->lda + k.terms.begin;
+    k.row = p->ta ? 1 : p->lda;
+    k.step = p->ta ? PITCH : 1;
+    if (p->ta) {
+        copy_rows(k.a, p->lda, length(k.rows), length(k.terms), room, PITCH);
+        k.a = room;
+    }
+    const int64_t tiles = parts_of(length(k.rows), ROWS);
+    for (int64_t i = 0; i < tiles; i++)
+        multiply_tiles(p, &k, part_of(k.rows, 1, tiles, i));
+}
+
+static void pack_panels(const product_job *p, const product_block *k, float *to) {
+    const int64_t depth = length(k->terms), panels = parts_of(length(k->cols), PANEL);
+    for (int64_t i = 0; i < panels; i++) {
+        span cols = part_of(k->cols, LANES, panels, i);
+        int64_t width = round_up(length(cols), LANES);
+        if (p->tb)
+            for (int64_t j = 0; j < width; j += LANES)
+                transpose_rows(p->b + (cols.begin + j) * p->ldb + k->terms.begin, p->ldb,
+                               length(cols) - j, depth, to + j, width);
+        else
+            copy_rows(p->b + k->terms.begin * p->ldb + cols.begin, p->ldb, length(cols), depth, to,
+                      width);
+        to += width * depth;
+    }
+}
+
+static void multiply_block(const product_job *p, span rows, span cols, span terms, float *room) {
+    product_block k = {.cols = cols, .rows = rows, .terms = terms};
+    if (p->tb || (length(rows) > NARROW && p->ldb > PANEL)) {
+        pack_panels(p, &k, room);
+        k.b = room;
+    }
+    const int64_t strips = parts_of(length(rows), STRIP);
+    for (int64_t i = 0; i < strips; i++) {
+        k.rows = part_of(rows, ROWS, strips, i);
+        multiply_strip(p, k, room + DEPTH * BLOCK_COLS);
+    }
+}
+
+static void multiply_part(void *arg, int64_t index) {
+    const product_job *p = arg;
+    const span m = {0, p->m}, n = {0, p->n}, terms = {0, p->k};
+    span rows = part_of(m, 1, p->row_parts, index / p->col_parts);
+    span cols = part_of(n, LANES, p->col_parts, index % p->col_parts);
+    int64_t blocks = parts_of(length(cols), BLOCK_COLS), depths = parts_of(p->k, DEPTH);
+    for (int64_t j = 0; j < blocks; j++)
+        for (int64_t l = 0; l < depths; l++)
+            multiply_block(p, rows, part_of(cols, LANES, blocks, j), part_of(terms, 1, depths, l),
+                           p->work + index * PART_FLOATS);
+}
+
+/* -- sharing out ------------------------------------------------------------------------------ */
+
+/* Chooses what takes least, the packing counted: as long as 8 rows of C, or 4 columns. */
+static void share_out(product_job *p, int64_t threads) {
+    double least = HUGE_VAL;
+    for (int64_t i = 1; i <= threads; i++) {
+        int64_t j = threads / i, vectors = parts_of(p->n, LANES);
+        double rows = (double)parts_of(p->m, i), cols = (double)(parts_of(vectors, j) * LANES);
+        double cost = rows * cols + 8 * cols + (p->ta ? 4 * rows : 0);
+        if (cost < least) {
+            least = cost;
+            p->row_parts = i;
+            p->col_parts = j;
+        }
+    }
+}
+
+static size_t product_work(const mi_context *ctx) {
+    return (size_t)ctx->threads * PART_FLOATS * sizeof(float);
+}
+
+static void product(mi_context *ctx, bool ta, bool tb, int64_t m, int64_t n, int64_t k,
+                    const void *a, int64_t lda, const void *b, int64_t ldb, double beta, void *c,
+                    int64_t ldc, void *work) {
+    product_job job = {ta, tb, m, n, k, lda, ldb, ldc, a, b, beta, c, work, 1, 1};
+    if (m <= 0 || n <= 0 || k <= 0) {
+        mi__gemm_f32(ta, tb, m, n, k, a, lda, b, ldb, beta, c, ldc);
+        return;
+    }
+    double worth = (double)m * (double)n * (double)k / WORTH;
+    share_out(&job, worth < ctx->threads ? MI__MAX((int64_t)worth, 1) : ctx->threads);
+    mi__parallel_for(ctx, job.row_parts * job.col_parts, multiply_part, &job);
+}
