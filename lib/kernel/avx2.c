@@ -9,6 +9,7 @@
 #include "product_blas_tmpl.c"
 #include "scores_tmpl.c"
 
+#include "joint_tmpl.c"
 #include "multiply_tmpl.c"
 #include "tile_tmpl.c"
 

@@ -9,6 +9,7 @@
 #include "scores_linear_tmpl.c"
 #include "scores_vector_tmpl.c"
 
+#include "joint_tmpl.c"
 #include "multiply_tmpl.c"
 #include "product_tmpl.c"
 #include "tile_tmpl.c"

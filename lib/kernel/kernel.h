@@ -23,6 +23,20 @@ typedef struct mi__conv {
     int64_t in, out; /* channels */
 } mi__conv;
 
+/* A product in float64: c = a b, or c += a b. Element (i, k) of a is at i * row + k * step; b has
+ * `depth` rows. There are whole tiles of c: its rows are counted in tiles, its columns, which are
+ * those of b, are a multiple of a tile's. */
+#define MI__TILE_ROWS 6
+#define MI__TILE_COLS 8
+
+typedef struct mi__tiles {
+    int64_t columns, depth;
+    const double *a, *b;
+    double *c;
+    int64_t row, step, ldb, ldc;
+    bool add;
+} mi__tiles;
+
 typedef struct mi__kernels {
     const char *name; /* "generic", "avx2", "avx512", "float64" */
     size_t real;      /* bytes of an element */
@@ -123,6 +137,21 @@ typedef struct mi__kernels {
     void (*softplus_sum)(int64_t n, const void *x, void *y, double sums[2]);
     /* y = tanh(x), sum of it. */
     double (*tanh_sum)(int64_t n, const void *x, void *y);
+
+    /* -- joint matrices: sums of probabilities in float64 in every table, on the calling thread. */
+
+    /* Row i of y, padded with zeros up to ldy, is the sum of the `repeats` rows of x from i *
+     * repeats on, each times its weight (NULL: 1). Whether all of x is finite and not negative. */
+    bool (*widen)(int64_t rows, int64_t c, const void *x, int64_t ldx, int64_t repeats,
+                  const void *weight, double *y, int64_t ldy);
+    /* The transposed map: `repeats` rows of y for each of x, times their weights. */
+    void (*narrow)(int64_t rows, int64_t c, const double *x, int64_t ldx, int64_t repeats,
+                   const void *weight, void *y, int64_t ldy);
+    /* Rows of tiles, begin to end - 1. */
+    void (*tiles)(const mi__tiles *t, int64_t begin, int64_t end);
+    /* p = a / total, g = row + column - ln p, infinite where p is 0; sum of p g. g may be a. */
+    double (*slopes)(int64_t n, const double *a, double total, double row, const double *column,
+                     double *g);
 } mi__kernels;
 
 extern const mi__kernels mi__kernels_f64;     /* the reference in double */

@@ -3,6 +3,7 @@
  * in its own precision and for its own instruction set, all static, and one table of them. */
 #include "blas.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -57,4 +58,5 @@ static inline void fetch_ahead(const real *p, int64_t count) {
         .add_scaled = add_scaled, .exp_sum = exp_sum, .exp_clipped = exp_clipped,                  \
         .max_columns = max_columns, .exp_columns = exp_columns,                                    \
         .exp_rows_columns = exp_rows_columns, .softplus_sum = softplus_sum, .tanh_sum = tanh_sum,  \
+        .widen = widen, .narrow = narrow, .tiles = tiles, .slopes = slopes,                        \
     }

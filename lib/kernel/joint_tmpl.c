@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What joint matrices are made of, in vectors of double: probabilities come in as float, sums are
+ * in double, and where there are few classes neither product would gain from float. */
+
+#if defined(__AVX512F__)
+
+typedef __m512d wide;
+#define WIDE 8
+typedef __mmask8 lanes;
+
+INLINE lanes first_wide(int64_t count) {
+    return (lanes)(count >= WIDE ? 0xff : (1 << count) - 1);
+}
+
+INLINE wide wide_of(double x) {
+    return _mm512_set1_pd(x);
+}
+
+INLINE wide wide_load(const double *p) {
+    return _mm512_loadu_pd(p);
+}
+
+INLINE void wide_store(double *p, wide x) {
+    _mm512_storeu_pd(p, x);
+}
+
+INLINE wide wide_madd(wide a, wide b, wide c) {
+    return _mm512_fmadd_pd(a, b, c);
+}
+
+INLINE wide wide_from_floats(const float *p, lanes some) {
+    return _mm512_cvtps_pd(_mm256_maskz_loadu_ps(some, p));
+}
+
+INLINE void wide_to_floats(float *p, lanes some, wide x) {
+    _mm256_mask_storeu_ps(p, some, _mm512_cvtpd_ps(x));
+}
+
+/* Whether all of x is in 0 .. most. */
+INLINE bool within(wide x, wide most) {
+    return (_mm512_cmp_pd_mask(x, _mm512_setzero_pd(), _CMP_GE_OQ) &
+            _mm512_cmp_pd_mask(x, most, _CMP_LE_OQ)) == 0xff;
+}
+
+#else
+
+typedef __m256d wide;
+#define WIDE 4
+typedef __m128i lanes;
+
+INLINE lanes first_wide(int64_t count) {
+    return _mm_cmpgt_epi32(_mm_set1_epi32((int)MI__MIN(count, WIDE)), _mm_setr_epi32(0, 1, 2, 3));
+}
+
+INLINE wide wide_of(double x) {
+    return _mm256_set1_pd(x);
+}
+
+INLINE wide wide_load(const double *p) {
+    return _mm256_loadu_pd(p);
+}
+
+INLINE void wide_store(double *p, wide x) {
+    _mm256_storeu_pd(p, x);
+}
+
+INLINE wide wide_madd(wide a, wide b, wide c) {
+    return _mm256_fmadd_pd(a, b, c);
+}
+
+INLINE wide wide_from_floats(const float *p, lanes some) {
+    return _mm256_cvtps_pd(_mm_maskload_ps(p, some));
+}
+
+INLINE void wide_to_floats(float *p, lanes some, wide x) {
+    _mm_maskstore_ps(p, some, _mm256_cvtpd_ps(x));
+}
+
+INLINE bool within(wide x, wide most) {
+    return _mm256_movemask_pd(_mm256_and_pd(_mm256_cmp_pd(x, _mm256_setzero_pd(), _CMP_GE_OQ),
+                                            _mm256_cmp_pd(x, most, _CMP_LE_OQ))) == 0xf;
+}
+
+#endif
+
+static bool widen(int64_t rows, int64_t c, const void *x, int64_t ldx, int64_t repeats,
+                  const void *weight, double *y, int64_t ldy) {
+    const float *in = x, *w = weight;
+    const wide most = wide_of((double)FLT_MAX), one = wide_of(1);
+    bool good = true;
+    for (int64_t i = 0; i < rows; i++, in += repeats * ldx, y += ldy)
+        for (int64_t k = 0; k < ldy; k += WIDE) {
+            const lanes some = first_wide(MI__MAX(c - k, 0));
+            wide sum = wide_of(0);
+            for (int64_t j = 0; j < repeats; j++) {
+                wide value = wide_from_floats(in + j * ldx + k, some);
+                good &= within(value, most);
+                sum = wide_madd(w == NULL ? one : wide_of((double)w[i * repeats + j]), value, sum);
+            }
+            wide_store(y + k, sum);
+        }
+    return good;
+}
+
+static void narrow(int64_t rows, int64_t c, const double *x, int64_t ldx, int64_t repeats,
+                   const void *weight, void *y, int64_t ldy) {
+    const float *w = weight;
+    float *out = y;
+    const wide one = wide_of(1);
+    for (int64_t i = 0; i < rows * repeats; i++, out += ldy) {
+        const double *from = x + i / repeats * ldx;
+        const wide counts = w == NULL ? one : wide_of((double)w[i]);
+        for (int64_t k = 0; k < c; k += WIDE)
+            wide_to_floats(out + k, first_wide(c - k), counts * wide_load(from + k));
+    }
+}
+
+INLINE void one_tile(const int vectors, const mi__tiles *t, int64_t i, int64_t j) {
+    const double *a = t->a + i * t->row, *b = t->b + j;
+    double *c = t->c + i * t->ldc + j;
+    wide sum[MI__TILE_ROWS][PANEL_VECTORS];
+#pragma GCC unroll 6
+    for (int r = 0; r < MI__TILE_ROWS; r++)
+#pragma GCC unroll 4
+        for (int s = 0; s < vectors; s++)
+            sum[r][s] = wide_of(0);
+    for (int64_t k = 0; k < t->depth; k++, a += t->step, b += t->ldb) {
+        wide right[PANEL_VECTORS];
+#pragma GCC unroll 4
+        for (int s = 0; s < vectors; s++)
+            right[s] = wide_load(b + s * WIDE);
+#pragma GCC unroll 6
+        for (int r = 0; r < MI__TILE_ROWS; r++) {
+            wide left = wide_of(a[r * t->row]);
+#pragma GCC unroll 4
+            for (int s = 0; s < vectors; s++)
+                sum[r][s] = wide_madd(left, right[s], sum[r][s]);
+        }
+    }
+#pragma GCC unroll 6
+    for (int r = 0; r < MI__TILE_ROWS; r++)
+#pragma GCC unroll 4
+        for (int s = 0; s < vectors; s++) {
+            double *to = c + r * t->ldc + s * WIDE;
+            wide_store(to, t->add ? (wide)(wide_load(to) + sum[r][s]) : sum[r][s]);
+        }
+}
+
+static void tiles(const mi__tiles *t, int64_t begin, int64_t end) {
+    for (int64_t j = 0; j < t->columns; j += PANEL_VECTORS * WIDE)
+        for (int64_t i = begin; i < end; i++)
+            switch (MI__MIN(t->columns - j, PANEL_VECTORS * WIDE) / WIDE) {
+            case 1: one_tile(1, t, i * MI__TILE_ROWS, j); break;
+            case 2: one_tile(2, t, i * MI__TILE_ROWS, j); break;
+#if PANEL_VECTORS == 4
+            case 3: one_tile(3, t, i * MI__TILE_ROWS, j); break;
+            case 4: one_tile(4, t, i * MI__TILE_ROWS, j); break;
+#endif
+            }
+}
+
+/* ln x for finite x above 0, to 1 ulp. x = 2^k (1 + f) with 1 + f in sqrt(1/2) .. sqrt(2), and with
+ * s = f / (2 + f), ln(1 + f) = f - f f / 2 + s (f f / 2 + R(s s)): the polynomial R of fdlibm
+ * (Copyright (C) 1993 by Sun Microsystems, Inc.; freely granted). There is nothing to branch
+ * on, so that compilers make vectors of it. */
+INLINE double plain_log(double x) {
+    const uint64_t half = 0x3fe6a09e667f3bcd, one = 0x3ff0000000000000; /* sqrt(1/2), 1 */
+    const bool tiny = x < DBL_MIN;
+    const double scaled = tiny ? x * 0x1p54 : x;
+    uint64_t bits, power;
+    double m, k;
+    memcpy(&bits, &scaled, sizeof bits);
+    bits += one - half;
+    power = bits >> 52 | 0x4330000000000000; /* 2^52 + 1023 + k */
+    bits = (bits & 0x000fffffffffffff) + half;
+    memcpy(&m, &bits, sizeof m);
+    memcpy(&k, &power, sizeof k);
+    k -= 0x1p52 + 1023 + (tiny ? 54 : 0);
+    const double f = m - 1, s = f / (2 + f), z = s * s, w = z * z, square = 0.5 * f * f;
+    const double odd = z * (6.666666666666735130e-01 +
+                            w * (2.857142874366239149e-01 +
+                                 w * (1.818357216161805012e-01 + w * 1.479819860511658591e-01)));
+    const double even = w * (3.999999999940941908e-01 +
+                             w * (2.222219843214978396e-01 + w * 1.531383769920937332e-01));
+    return k * 6.93147180369123816490e-01 -
+           ((square - (s * (square + odd + even) + k * 1.90821492927058770002e-10)) - f);
+}
+
+#define CHUNK 16
+
+static double slopes(int64_t n, const double *a, double total, double row, const double *column,
+                     double *g) {
+    double loss[CHUNK] = {0}, sum = 0;
+    for (int64_t first = 0; first < n; first += CHUNK) {
+        const int64_t count = MI__MIN(n - first, CHUNK);
+        double p[CHUNK] = {0}, other[CHUNK] = {0}, slope[CHUNK];
+        memcpy(p, a + first, (size_t)count * sizeof *p);
+        memcpy(other, column + first, (size_t)count * sizeof *p);
+        for (int i = 0; i < CHUNK; i++) {
+            p[i] = p[i] / total;
+            slope[i] = row + other[i] - plain_log(p[i] > 0 ? p[i] : 1);
+            loss[i] += p[i] * slope[i];
+            slope[i] = p[i] > 0 ? slope[i] : HUGE_VAL;
+        }
+        memcpy(g + first, slope, (size_t)count * sizeof *slope);
+    }
+    for (int i = 0; i < CHUNK; i++)
+        sum += loss[i];
+    return sum;
+}
