@@ -127,17 +127,15 @@ mi_status TYPED(mi_prior_sample_backward)(int64_t n, int64_t d, const REAL *mean
 
 /* -- scores of a discriminator ----------------------------------------------------------------- */
 
-/* `*mean` = mean of softplus(sign * score). */
-static mi_status TYPED(mean_softplus)(const char *name, int64_t n, const REAL *score, double sign,
-                                      double *mean) {
-    double sum = 0;
+/* `*mean` += mean of softplus(sign * score). */
+static mi_status TYPED(add_softplus)(const char *name, int64_t n, const REAL *score, double sign,
+                                     double *mean) {
     for (int64_t i = 0; i < n; i++) {
         if (!isfinite(score[i]))
             return mi__fail(MI_E_NUMERIC, "%s[%" PRId64 "] is %g, must be finite", name, i,
                             (double)score[i]);
-        sum += softplus(sign * score[i]) / (double)n;
+        *mean += softplus(sign * score[i]) / (double)n;
     }
-    *mean = sum;
     return MI_OK;
 }
 
@@ -153,10 +151,10 @@ mi_status TYPED(mi_prior_adversarial)(int32_t side, int64_t n, const REAL *code,
     MI__TRY(check_scores(side, n, code, m, prior, sizeof(REAL)));
     double sign = side == MI_PRIOR_ENCODER ? -1 : 1;
     double weight = side == MI_PRIOR_ENCODER_MINIMAX ? -1 : 1;
-    double of_code, of_prior = 0;
-    MI__TRY(TYPED(mean_softplus)("code", n, code, sign, &of_code));
+    double of_code = 0, of_prior = 0;
+    MI__TRY(TYPED(add_softplus)("code", n, code, sign, &of_code));
     if (side == MI_PRIOR_DISCRIMINATOR)
-        MI__TRY(TYPED(mean_softplus)("prior", m, prior, -1, &of_prior));
+        MI__TRY(TYPED(add_softplus)("prior", m, prior, -1, &of_prior));
     double total = weight * of_code + of_prior;
     if (!isfinite(total))
         return mi__fail(MI_E_NUMERIC, "the loss is beyond range: %g of code, %g of prior", of_code,
