@@ -7,7 +7,8 @@
 #include "norm_tmpl.c"
 #include "pool_tmpl.c"
 #include "product_blas_tmpl.c"
-#include "scores_tmpl.c"
+#include "scores_linear_tmpl.c"
+#include "scores_vector_tmpl.c"
 
 #include "joint_tmpl.c"
 #include "multiply_tmpl.c"

@@ -8,6 +8,7 @@
 #include "norm_tmpl.c"
 #include "pool_tmpl.c"
 #include "product_blas_tmpl.c"
+#include "scores_linear_tmpl.c"
 #include "scores_tmpl.c"
 
 const mi__kernels mi__kernels_f64 = KERNELS("float64", mi__gemm_f64);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Stretches of scores: extent, sums, exponentials. Whatever is not linear is found in double. */
+/* Stretches of scores: extent, sums, exponentials, the latter found in double. */
 
 static bool extent(int64_t n, const void *x, double *least, double *most) {
     const real *in = x;
@@ -31,28 +31,6 @@ static double dot(int64_t n, const void *x, const void *y) {
     return total;
 }
 
-static void fill(int64_t n, double value, void *y) {
-    real *out = y;
-    for (int64_t i = 0; i < n; i++)
-        out[i] = (real)value;
-}
-
-static void scale(int64_t n, double factor, const void *x, void *y) {
-    const real *in = x, by = (real)factor;
-    real *out = y;
-    INDEPENDENT
-    for (int64_t i = 0; i < n; i++)
-        out[i] = by * in[i];
-}
-
-static void add_scaled(int64_t n, double factor, const void *x, void *y) {
-    const real *in = x, by = (real)factor;
-    real *out = y;
-    INDEPENDENT
-    for (int64_t i = 0; i < n; i++)
-        out[i] += by * in[i];
-}
-
 static real exp_of(real x) {
     return (real)exp((double)x);
 }
@@ -78,14 +56,6 @@ static double exp_clipped(int64_t n, const void *x, double tau, double shift) {
         total += (double)exp_of((low > top ? top : low) - (real)shift);
     }
     return total;
-}
-
-static void max_columns(int64_t n, const void *x, void *most) {
-    const real *in = x;
-    real *out = most;
-    INDEPENDENT
-    for (int64_t i = 0; i < n; i++)
-        out[i] = in[i] > out[i] ? in[i] : out[i];
 }
 
 static void exp_columns(int64_t n, const void *x, const void *shift, void *sums) {

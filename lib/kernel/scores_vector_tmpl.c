@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Stretches of scores in vectors of float. Four vectors are added in float, as a tree, and widened:
+ * an error of two roundings for a third of the work. */
+
+/* -- functions -------------------------------------------------------------------------------- */
+
+#define NORMAL_LN (-87.33654f) /* exp() of less is less than a normal number */
+#define LARGEST_LN 88.72283f   /* exp() of more is more than the greatest */
+
+/* x = *n ln 2 + r; exp(r) - 1 to 1.4e-8 of itself, |r| <= ln(2) / 2. */
+INLINE vec expm1_reduced(vec x, vec *n) {
+    *n = nearest(x * broadcast(1.44269504f));
+    vec r = madd(*n, broadcast(-0x1.62e43p-1f), x);
+    r = madd(*n, broadcast(0x1.05c61p-29f), r);
+    vec q = madd(broadcast(0x1.6b9c68p-10f), r, broadcast(0x1.12254ap-7f));
+    q = madd(q, r, broadcast(0x1.5556f2p-5f));
+    q = madd(q, r, broadcast(0x1.5554b4p-3f));
+    q = madd(q, r, broadcast(0x1.fffffep-2f));
+    return madd(q, r * r, r);
+}
+
+INLINE vec exp_vector(vec x) {
+    vec n, y = broadcast(1) + expm1_reduced(x, &n);
+    y = times_power(y, n);
+    y = choose(less(x, broadcast(NORMAL_LN)), broadcast(0), y);
+    return choose(less(broadcast(LARGEST_LN), x), broadcast(INFINITY), y);
+}
+
+/* ln(1 + t), 0 <= t <= 1, to 5.3e-9 of itself before the last rounding. */
+INLINE vec log1p_vector(vec t) {
+    vec q = madd(broadcast(-0x1.af49cep-9f), t, broadcast(0x1.4917cep-6f));
+    q = madd(q, t, broadcast(-0x1.d6b08cp-5f));
+    q = madd(q, t, broadcast(0x1.b4ae08p-4f));
+    q = madd(q, t, broadcast(-0x1.3a435ep-3f));
+    q = madd(q, t, broadcast(0x1.934b54p-3f));
+    q = madd(q, t, broadcast(-0x1.ff23e6p-3f));
+    q = madd(q, t, broadcast(0x1.554ddp-2f));
+    q = madd(q, t, broadcast(-0x1.ffffd2p-2f));
+    return madd(q, t * t, t);
+}
+
+/* With u = exp(-2 |x|) - 1: |tanh(x)| = -u / (2 + u). Nothing cancels. */
+INLINE vec tanh_vector(vec x) {
+    vec n, u = expm1_reduced(most_of(broadcast(-20), broadcast(-2) * magnitude(x)), &n);
+    vec power = times_power(broadcast(1), n);
+    u = madd(power, u, power - broadcast(1));
+    return with_sign((broadcast(0) - u) / (broadcast(2) + u), x);
+}
+
+/* -- sums ------------------------------------------------------------------------------------- */
+
+INLINE void add_widened(doubles *total, vec x) {
+    doubles w = widened(x);
+    total->low += w.low;
+    total->high += w.high;
+}
+
+INLINE double lane_sum(doubles total) {
+    total.low += total.high;
+    double of[LANES / 2], result = 0;
+    memcpy(of, &total.low, sizeof of);
+    for (int i = 0; i < LANES / 2; i++)
+        result += of[i];
+    return result;
+}
+
+/* y = f(x, a, b) if y is wanted, and the sum of it. */
+INLINE double map_sum(int64_t n, const float *x, float *y, vec (*f)(vec x, vec a, vec b), vec a,
+                      vec b) {
+    doubles total = {0};
+    int64_t i = 0;
+    for (; i + 4 * LANES <= n; i += 4 * LANES) {
+        vec v[4];
+        UNROLL
+        for (int j = 0; j < 4; j++)
+            v[j] = f(load(x + i + j * LANES), a, b);
+        if (y != NULL) {
+            UNROLL
+            for (int j = 0; j < 4; j++)
+                store(y + i + j * LANES, v[j]);
+        }
+        add_widened(&total, (v[0] + v[1]) + (v[2] + v[3]));
+    }
+    for (; i < n; i += LANES) {
+        const int64_t left = MI__MIN(n - i, LANES);
+        vec v = f(load_lanes(x + i, left), a, b);
+        if (y != NULL)
+            store_lanes(y + i, left, v);
+        add_widened(&total, choose(first_lanes(left), v, broadcast(0)));
+    }
+    return lane_sum(total);
+}
+
+INLINE vec itself(vec x, vec a, vec b) {
+    (void)a;
+    (void)b;
+    return x;
+}
+
+static double sum(int64_t n, const void *x) {
+    return map_sum(n, x, NULL, itself, broadcast(0), broadcast(0));
+}
+
+static double dot(int64_t n, const void *x, const void *y) {
+    const float *a = x, *b = y;
+    doubles total = {0};
+    int64_t i = 0;
+    for (; i + 4 * LANES <= n; i += 4 * LANES) {
+        vec v[4];
+        UNROLL
+        for (int j = 0; j < 4; j++)
+            v[j] = load(a + i + j * LANES) * load(b + i + j * LANES);
+        add_widened(&total, (v[0] + v[1]) + (v[2] + v[3]));
+    }
+    for (; i < n; i += LANES)
+        add_widened(&total, load_lanes(a + i, n - i) * load_lanes(b + i, n - i));
+    return lane_sum(total);
+}
+
+INLINE vec exp_shifted(vec x, vec shift, vec unused) {
+    (void)unused;
+    return exp_vector(x - shift);
+}
+
+static double exp_sum(int64_t n, const void *x, double shift, void *y) {
+    return map_sum(n, x, y, exp_shifted, broadcast((float)shift), broadcast(0));
+}
+
+INLINE vec exp_between(vec x, vec shift, vec tau) {
+    return exp_vector(least_of(tau, most_of(broadcast(0) - tau, x)) - shift);
+}
+
+static double exp_clipped(int64_t n, const void *x, double tau, double shift) {
+    return map_sum(n, x, NULL, exp_between, broadcast((float)shift), broadcast((float)tau));
+}
+
+INLINE vec tanh_term(vec x, vec a, vec b) {
+    (void)a;
+    (void)b;
+    return tanh_vector(x);
+}
+
+static double tanh_sum(int64_t n, const void *x, void *y) {
+    return map_sum(n, x, y, tanh_term, broadcast(0), broadcast(0));
+}
+
+typedef struct softplus_terms {
+    vec sigmoid, softplus, exponential;
+} softplus_terms;
+
+INLINE softplus_terms softplus_vector(vec x) {
+    const vec one = broadcast(1), zero = broadcast(0);
+    vec t = exp_vector(zero - magnitude(x));
+    softplus_terms of = {.exponential = exp_vector(x)};
+    of.softplus = most_of(zero, x) + log1p_vector(t);
+    of.sigmoid = choose(less(x, zero), t, one) / (one + t);
+    return of;
+}
+
+static void softplus_sum(int64_t n, const void *x, void *y, double sums[2]) {
+    const float *in = x;
+    float *out = y;
+    doubles softplus = {0}, exponential = {0};
+    int64_t i = 0;
+    for (; i + 4 * LANES <= n; i += 4 * LANES) {
+        softplus_terms of[4];
+        UNROLL
+        for (int j = 0; j < 4; j++) {
+            of[j] = softplus_vector(load(in + i + j * LANES));
+            if (out != NULL)
+                store(out + i + j * LANES, of[j].sigmoid);
+        }
+        add_widened(&softplus,
+                    (of[0].softplus + of[1].softplus) + (of[2].softplus + of[3].softplus));
+        add_widened(&exponential, (of[0].exponential + of[1].exponential) +
+                                      (of[2].exponential + of[3].exponential));
+    }
+    for (; i < n; i += LANES) {
+        const int64_t left = MI__MIN(n - i, LANES);
+        softplus_terms of = softplus_vector(load_lanes(in + i, left));
+        if (out != NULL)
+            store_lanes(out + i, left, of.sigmoid);
+        add_widened(&softplus, choose(first_lanes(left), of.softplus, broadcast(0)));
+        add_widened(&exponential, choose(first_lanes(left), of.exponential, broadcast(0)));
+    }
+    sums[0] = lane_sum(softplus);
+    sums[1] = lane_sum(exponential);
+}
+
+/* -- others ----------------------------------------------------------------------------------- */
+
+typedef struct bounds {
+    vec low, high, zero; /* the last is NaN once something was not finite */
+} bounds;
+
+INLINE void include(bounds *b, vec x) {
+    b->low = least_of(x, b->low);
+    b->high = most_of(x, b->high);
+    b->zero = madd(x, broadcast(0), b->zero);
+}
+
+static bool bounds_read(const bounds *b, double *least, double *most) {
+    float low[LANES], high[LANES], zero[LANES], not_finite = 0;
+    store(low, b->low), store(high, b->high), store(zero, b->zero);
+    for (int i = 0; i < LANES; i++) {
+        low[0] = MI__MIN(low[0], low[i]);
+        high[0] = MI__MAX(high[0], high[i]);
+        not_finite += zero[i];
+    }
+    if (isnan(not_finite))
+        return false;
+    *least = MI__MIN(*least, (double)low[0]);
+    *most = MI__MAX(*most, (double)high[0]);
+    return true;
+}
+
+static bool extent(int64_t n, const void *x, double *least, double *most) {
+    const float *in = x;
+    if (n == 0)
+        return true;
+    const vec first = broadcast(in[0]);
+    bounds b[4] = {{first, first, broadcast(0)}};
+    b[1] = b[2] = b[3] = b[0];
+    int64_t i = 0;
+    for (; i + 4 * LANES <= n; i += 4 * LANES) {
+        UNROLL
+        for (int j = 0; j < 4; j++)
+            include(&b[j], load(in + i + j * LANES));
+    }
+    for (; i < n; i += LANES) {
+        const int64_t left = MI__MIN(n - i, LANES);
+        include(&b[0], choose(first_lanes(left), load_lanes(in + i, left), first));
+    }
+    for (int j = 1; j < 4; j++) {
+        b[0].low = least_of(b[0].low, b[j].low);
+        b[0].high = most_of(b[0].high, b[j].high);
+        b[0].zero = b[0].zero + b[j].zero;
+    }
+    return bounds_read(&b[0], least, most);
+}
+
+static void exp_columns(int64_t n, const void *x, const void *shift, void *sums) {
+    const float *in = x, *by = shift;
+    float *out = sums;
+    for (int64_t i = 0; i < n; i += LANES) {
+        const int64_t left = n - i;
+        vec e = exp_vector(load_lanes(in + i, left) - load_lanes(by + i, left));
+        store_lanes(out + i, left, load_lanes(out + i, left) + e);
+    }
+}
+
+static void exp_rows_columns(int64_t n, const void *x, double a, double row, const void *column,
+                             const void *shift, void *y) {
+    const float *in = x, *factor = column, *by = shift;
+    float *out = y;
+    const vec scalar = broadcast((float)a), whole = broadcast((float)row);
+    for (int64_t i = 0; i < n; i += LANES) {
+        const int64_t left = n - i;
+        const vec v = load_lanes(in + i, left);
+        vec e = load_lanes(factor + i, left) * exp_vector(v - load_lanes(by + i, left));
+        store_lanes(out + i, left, madd(scalar, exp_vector(v - whole), e));
+    }
+}
