@@ -140,8 +140,9 @@ static void *values(size_t real, edge *e, int64_t n, uint32_t seed, double least
 }
 
 static void check_guard(size_t real, const void *p) {
-    for (const char *at = (const char *)p - GUARD * real; at < (const char *)p; at++)
-        ck_assert_int_eq(*at, 0x5a);
+    char untouched[GUARD * sizeof(double)];
+    memset(untouched, 0x5a, sizeof untouched);
+    ck_assert_mem_eq((const char *)p - GUARD * real, untouched, GUARD * real);
 }
 
 static stretch stretch_of(size_t real, edge e[4], int64_t n) {
@@ -171,12 +172,12 @@ static void compare(const mi__kernels *k, const entry *e, const stretch *got, co
         ck_assert_msg(fabs(got->sums[i] - want->sums[i]) <= 1.5e-7 * (fabs(want->sums[i]) + terms),
                       "%s of %s, n %d: sum %.9g, not %.9g", e->name, k->name, (int)got->n,
                       got->sums[i], want->sums[i]);
-    for (int64_t i = 0; i < got->n; i++) {
+    for (int64_t i = 0; i < got->n; i++) { /* an assertion that holds costs a system call */
         double y = get(k->real, got->y, i), c = get(k->real, got->c, i);
-        ck_assert_msg(close_to(y, get(wide, want->y, i), 2.5e-7), "%s of %s, n %d: y[%d] = %.9g",
-                      e->name, k->name, (int)got->n, (int)i, y);
-        ck_assert_msg(close_to(c, get(wide, want->c, i), 2.5e-7), "%s of %s, n %d: c[%d] = %.9g",
-                      e->name, k->name, (int)got->n, (int)i, c);
+        if (!close_to(y, get(wide, want->y, i), 2.5e-7) ||
+            !close_to(c, get(wide, want->c, i), 2.5e-7))
+            ck_abort_msg("%s of %s, n %d: y[%d] = %.9g, c %.9g", e->name, k->name, (int)got->n,
+                         (int)i, y, c);
     }
 }
 
@@ -284,9 +285,9 @@ static void check_values(int64_t n, const float *x) {
         for (int32_t t = 0; (k = mi__kernels_list(t)) != NULL; t++) {
             functions[f].run(k, n, x, got);
             for (int64_t i = 0; i < n; i++)
-                ck_assert_msg(close_to((double)got[i], want[i], functions[f].relative),
-                              "%s of %s: f(%.9g) = %.9g, not %.9g", functions[f].name, k->name,
-                              (double)x[i], (double)got[i], want[i]);
+                if (!close_to((double)got[i], want[i], functions[f].relative))
+                    ck_abort_msg("%s of %s: f(%.9g) = %.9g, not %.9g", functions[f].name, k->name,
+                                 (double)x[i], (double)got[i], want[i]);
         }
     }
 }
@@ -354,7 +355,7 @@ END_TEST
 #define MANY 1000003
 
 /* `spread` 0: all are equal, so that roundings cannot make up for one another. */
-static void check_sums(float *x, double *wide, double spread) {
+static void check_sums(float *x, float *copy, double *wide, double spread) {
     uint32_t seed = 5;
     for (int64_t i = 0; i < MANY; i++) {
         seed = seed * 1664525u + 1013904223u;
@@ -374,20 +375,20 @@ static void check_sums(float *x, double *wide, double spread) {
         ck_assert(close_to(got[0], want[0], 1e-7) && close_to(got[1], want[1], 1e-7));
         const double error = fabs(k->tanh_sum(MANY, x, NULL) - f64->tanh_sum(MANY, wide, NULL));
         ck_assert_double_lt(error, 1e-7 * MANY);
-        ck_assert(k->sum(MANY - 7, x + 7) ==
-                  k->sum(MANY - 7, memmove(x, x + 7, (MANY - 7) * sizeof *x)));
+        const double moved = k->exp_sum(MANY - 7, x + 7, 0, NULL);
+        memcpy(copy, x + 7, (MANY - 7) * sizeof *x);
+        ck_assert(k->exp_sum(MANY - 7, copy, 0, NULL) == moved);
     }
 }
 
 START_TEST(sums_of_a_million) {
-    float *x = malloc(MANY * sizeof *x);
+    float *x = malloc(MANY * sizeof *x), *copy = malloc(MANY * sizeof *copy);
     double *wide = malloc(MANY * sizeof *wide);
-    ck_assert(x != NULL && wide != NULL);
-    check_sums(x, wide, 0);
-    check_sums(x, wide, 1);
-    check_sums(x, wide, 20);
-    free(x);
-    free(wide);
+    ck_assert(x != NULL && copy != NULL && wide != NULL);
+    check_sums(x, copy, wide, 0);
+    check_sums(x, copy, wide, 1);
+    check_sums(x, copy, wide, 20);
+    free(x), free(copy), free(wide);
 }
 END_TEST
 
