@@ -6,10 +6,10 @@
 
 typedef __m512d wide;
 #define WIDE 8
-typedef __mmask8 lanes;
+typedef __mmask8 wide_mask;
 
-INLINE lanes first_wide(int64_t count) {
-    return (lanes)(count >= WIDE ? 0xff : (1 << count) - 1);
+INLINE wide_mask first_wide(int64_t count) {
+    return (wide_mask)(count >= WIDE ? 0xff : (1 << count) - 1);
 }
 
 INLINE wide wide_of(double x) {
@@ -28,11 +28,11 @@ INLINE wide wide_madd(wide a, wide b, wide c) {
     return _mm512_fmadd_pd(a, b, c);
 }
 
-INLINE wide wide_from_floats(const float *p, lanes some) {
+INLINE wide wide_from_floats(const float *p, wide_mask some) {
     return _mm512_cvtps_pd(_mm256_maskz_loadu_ps(some, p));
 }
 
-INLINE void wide_to_floats(float *p, lanes some, wide x) {
+INLINE void wide_to_floats(float *p, wide_mask some, wide x) {
     _mm256_mask_storeu_ps(p, some, _mm512_cvtpd_ps(x));
 }
 
@@ -46,9 +46,9 @@ INLINE bool within(wide x, wide most) {
 
 typedef __m256d wide;
 #define WIDE 4
-typedef __m128i lanes;
+typedef __m128i wide_mask;
 
-INLINE lanes first_wide(int64_t count) {
+INLINE wide_mask first_wide(int64_t count) {
     return _mm_cmpgt_epi32(_mm_set1_epi32((int)MI__MIN(count, WIDE)), _mm_setr_epi32(0, 1, 2, 3));
 }
 
@@ -68,11 +68,11 @@ INLINE wide wide_madd(wide a, wide b, wide c) {
     return _mm256_fmadd_pd(a, b, c);
 }
 
-INLINE wide wide_from_floats(const float *p, lanes some) {
+INLINE wide wide_from_floats(const float *p, wide_mask some) {
     return _mm256_cvtps_pd(_mm_maskload_ps(p, some));
 }
 
-INLINE void wide_to_floats(float *p, lanes some, wide x) {
+INLINE void wide_to_floats(float *p, wide_mask some, wide x) {
     _mm_maskstore_ps(p, some, _mm256_cvtpd_ps(x));
 }
 
@@ -90,7 +90,7 @@ static bool widen(int64_t rows, int64_t c, const void *x, int64_t ldx, int64_t r
     bool good = true;
     for (int64_t i = 0; i < rows; i++, in += repeats * ldx, y += ldy)
         for (int64_t k = 0; k < ldy; k += WIDE) {
-            const lanes some = first_wide(MI__MAX(c - k, 0));
+            const wide_mask some = first_wide(MI__MAX(c - k, 0));
             wide sum = wide_of(0);
             for (int64_t j = 0; j < repeats; j++) {
                 wide value = wide_from_floats(in + j * ldx + k, some);
@@ -186,17 +186,17 @@ INLINE double plain_log(double x) {
            ((square - (s * (square + odd + even) + k * 1.90821492927058770002e-10)) - f);
 }
 
-#define CHUNK 16
+#define SLOPES 16
 
 static double slopes(int64_t n, const double *a, double total, double row, const double *column,
                      double *g) {
-    double loss[CHUNK] = {0}, sum = 0;
-    for (int64_t first = 0; first < n; first += CHUNK) {
-        const int64_t count = MI__MIN(n - first, CHUNK);
-        double p[CHUNK] = {0}, other[CHUNK] = {0}, slope[CHUNK];
+    double loss[SLOPES] = {0}, sum = 0;
+    for (int64_t first = 0; first < n; first += SLOPES) {
+        const int64_t count = MI__MIN(n - first, SLOPES);
+        double p[SLOPES] = {0}, other[SLOPES] = {0}, slope[SLOPES];
         memcpy(p, a + first, (size_t)count * sizeof *p);
         memcpy(other, column + first, (size_t)count * sizeof *p);
-        for (int i = 0; i < CHUNK; i++) {
+        for (int i = 0; i < SLOPES; i++) {
             p[i] = p[i] / total;
             slope[i] = row + other[i] - plain_log(p[i] > 0 ? p[i] : 1);
             loss[i] += p[i] * slope[i];
@@ -204,7 +204,7 @@ static double slopes(int64_t n, const double *a, double total, double row, const
         }
         memcpy(g + first, slope, (size_t)count * sizeof *slope);
     }
-    for (int i = 0; i < CHUNK; i++)
+    for (int i = 0; i < SLOPES; i++)
         sum += loss[i];
     return sum;
 }

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Included by iic.c once a precision: REAL is the type of the caller's buffers. All sums and all
- * intermediate results are float64. */
+/* Included by iic_heads.c once a precision: REAL is the type of the caller's buffers, TABLE() the
+ * kernels that read and write it. But for many classes in float32, all sums and all intermediate
+ * results are float64. */
+
+typedef TYPED(mi_iic_head) TYPED(head);
 
 static mi_status TYPED(check_head)(const mi_iic *iic, int64_t n, int32_t i,
-                                   const TYPED(mi_iic_head) * head) {
-    MI__TRY(check_classes(head->classes, i));
+                                   const TYPED(head) * head) {
+    MI__TRY(mi__iic_check_classes(head->classes, i));
     if (head->z == NULL || head->zt == NULL)
         return mi__fail(MI_E_ARG, "head %" PRId32 ": %s must not be NULL", i,
                         head->z == NULL ? "z" : "zt");
@@ -18,112 +21,232 @@ static mi_status TYPED(check_head)(const mi_iic *iic, int64_t n, int32_t i,
     return MI_OK;
 }
 
-/* Checks the heads and makes room for them all: every one must be valid before one is written. */
-static mi_status TYPED(prepare)(mi_iic *iic, int64_t n, int32_t count,
-                                const TYPED(mi_iic_head) * heads) {
-    int64_t size = 0, scratch = 0;
-    for (int32_t i = 0; i < count; i++) {
+static mi_status TYPED(check_heads)(const mi_iic *iic, int64_t n, int32_t count,
+                                    const TYPED(head) * heads) {
+    for (int32_t i = 0; i < count; i++)
         MI__TRY(TYPED(check_head)(iic, n, i, &heads[i]));
-        if (room_size(heads[i].classes) > INT64_MAX / 2 - size)
-            return mi__fail(MI_E_SHAPE, "%" PRId32 " heads are too many", count);
-        size += room_size(heads[i].classes);
-        scratch = MI__MAX(scratch, 3 * BLOCK * stride_of(heads[i].classes));
-    }
-    iic->scratch = scratch;
-    return reserve(iic, scratch + size);
+    return MI_OK;
 }
 
-/* out = the sums of each `repeats` rows of x; false if there is a value that is no probability. */
-static bool TYPED(load)(const REAL *x, int64_t ldx, int64_t repeats, int64_t rows, const room *r,
-                        double *restrict out) {
-    int good = 1;
-    memset(out, 0, (size_t)(round_up(rows, TILE_ROWS) * r->ld) * sizeof *out);
-    for (int64_t i = 0; i < rows; i++, out += r->ld)
-        for (int64_t j = 0; j < repeats; j++, x += ldx)
-            for (int64_t c = 0; c < r->classes; c++) {
-                good &= (x[c] >= 0) & (x[c] <= LARGEST);
-                out[c] += x[c];
-            }
-    return good;
+/* The head with its strides filled in. */
+static TYPED(head) TYPED(whole)(const TYPED(head) * head) {
+    TYPED(head) h = *head;
+    h.ldz = MI__MAX(h.ldz, h.classes);
+    h.ldzt = MI__MAX(h.ldzt, h.classes);
+    h.lddz = MI__MAX(h.lddz, h.classes);
+    h.lddzt = MI__MAX(h.lddzt, h.classes);
+    return h;
 }
 
-static mi_status TYPED(blame)(int32_t head, const char *name, const REAL *x, int64_t ldx,
-                              int64_t rows, int64_t classes) {
+static bool TYPED(single)(const mi__iic_head *h) {
+    return sizeof(REAL) == sizeof(float) && h->single != NULL;
+}
+
+/* -- values that are no probabilities ---------------------------------------------------------- */
+
+static mi_status TYPED(blame_matrix)(int32_t head, const char *name, const REAL *x, int64_t ldx,
+                                     int64_t rows, int64_t classes) {
     for (int64_t i = 0; i < rows; i++)
         for (int64_t c = 0; c < classes; c++) {
-            double value = x[i * ldx + c];
+            double value = (double)x[i * ldx + c];
             if (!(value >= 0 && value <= LARGEST))
                 return mi__fail(MI_E_NUMERIC,
                                 "head %" PRId32 ": %s[%" PRId64 "][%" PRId64 "] is %g, must be "
                                 "finite and not negative",
                                 head, name, i, c, value);
         }
-    return mi__fail(MI_E_NUMERIC, "head %" PRId32 ": %s changed while it was read", head, name);
+    return MI_OK;
 }
 
-/* Loss and H of one head, into its room; writes nothing of the caller's. */
-static mi_status TYPED(measure)(const mi_iic *iic, int64_t n, int32_t count, int32_t i,
-                                const TYPED(mi_iic_head) * head, const room *r) {
-    int64_t k = r->classes, repeats = iic->repeats;
-    int64_t ldz = MI__MAX(head->ldz, k), ldzt = MI__MAX(head->ldzt, k);
-    memset(r->joint, 0, (size_t)(round_up(k, TILE_COLS) * r->ld) * sizeof(double));
-    for (int64_t first = 0; first < n; first += BLOCK) {
-        int64_t rows = MI__MIN(BLOCK, n - first);
-        if (!TYPED(load)(head->z + first * ldz, ldz, 1, rows, r, r->z))
-            return TYPED(blame)(i, "z", head->z, ldz, n, k);
-        if (!TYPED(load)(head->zt + first * repeats * ldzt, ldzt, repeats, rows, r, r->w))
-            return TYPED(blame)(i, "zt", head->zt, ldzt, n * repeats, k);
-        add_joint(iic->context, r, rows);
+static mi_status TYPED(blame)(const mi_iic *iic, int64_t n, int32_t i, const TYPED(head) * head) {
+    MI__TRY(TYPED(blame_matrix)(i, "z", head->z, head->ldz, n, head->classes));
+    MI__TRY(TYPED(blame_matrix)(i, "zt", head->zt, head->ldzt, n * iic->repeats, head->classes));
+    return mi__fail(MI_E_NUMERIC, "head %" PRId32 ": z or zt changed while it was read", i);
+}
+
+static mi_status TYPED(check_weights)(const mi_iic *iic, int64_t n, int32_t i,
+                                      const TYPED(head) * head) {
+    for (int64_t j = 0; head->weight != NULL && j < n * iic->repeats; j++) {
+        double value = (double)head->weight[j];
+        if (!(value >= 0 && value <= LARGEST))
+            return mi__fail(MI_E_NUMERIC,
+                            "head %" PRId32 ": weight[%" PRId64 "] is %g, must be finite and not "
+                            "negative",
+                            i, j, value);
     }
-    return differentiate(r, iic->lambda, 1.0 / count, i);
+    return MI_OK;
 }
 
-/* Each row of the gradient goes to `repeats` rows of out. */
-static void TYPED(store)(const room *r, int64_t rows, int64_t repeats, REAL *out, int64_t ld) {
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < repeats; j++, out += ld)
-            for (int64_t c = 0; c < r->classes; c++)
-                out[c] = (REAL)r->gradient[i * r->ld + c];
+/* Whether what is read is fit to be added, without adding it. */
+static mi_status TYPED(inspect)(const mi_iic *iic, int64_t n, int32_t count,
+                                const TYPED(head) * heads) {
+    const mi__kernels *table = TABLE(iic);
+    for (int32_t i = 0; i < count; i++) {
+        const TYPED(head) head = TYPED(whole)(&heads[i]);
+        bool good = true;
+        double least = 0, most = 0;
+        MI__TRY(TYPED(check_weights)(iic, n, i, &head));
+        for (int64_t j = 0; j < n && good; j++)
+            good = table->extent(head.classes, head.z + j * head.ldz, &least, &most);
+        for (int64_t j = 0; j < n * iic->repeats && good; j++)
+            good = table->extent(head.classes, head.zt + j * head.ldzt, &least, &most);
+        if (!good || least < 0)
+            return TYPED(blame)(iic, n, i, &head);
+    }
+    return MI_OK;
 }
 
-static void TYPED(write_gradients)(const mi_iic *iic, int64_t n, const TYPED(mi_iic_head) * head,
-                                   const room *r) {
-    int64_t k = r->classes, repeats = iic->repeats;
-    int64_t ldz = MI__MAX(head->ldz, k), ldzt = MI__MAX(head->ldzt, k);
-    int64_t lddz = MI__MAX(head->lddz, k), lddzt = MI__MAX(head->lddzt, k);
-    for (int64_t first = 0; first < n; first += BLOCK) {
-        int64_t rows = MI__MIN(BLOCK, n - first), twin = first * repeats;
+/* -- in float64, in shares of the samples ------------------------------------------------------ */
+
+typedef struct TYPED(job) {
+    const mi_iic *iic;
+    const mi__iic_head *h;
+    const TYPED(head) * head;
+    int64_t n, shares;
+    atomic_bool bad;
+} TYPED(job);
+
+static int64_t TYPED(border)(const TYPED(job) * j, int64_t share) {
+    return j->n / j->shares * share + j->n % j->shares * share / j->shares;
+}
+
+static bool TYPED(load_images)(const TYPED(job) * j, int64_t first, int64_t rows, double *out) {
+    return TABLE(j->iic)->widen(rows, j->h->classes, j->head->z + first * j->head->ldz,
+                                j->head->ldz, 1, NULL, out, j->h->ld);
+}
+
+static const REAL *TYPED(weights_at)(const TYPED(job) * j, int64_t twin) {
+    return j->head->weight == NULL ? NULL : j->head->weight + twin;
+}
+
+static bool TYPED(load_twins)(const TYPED(job) * j, int64_t first, int64_t rows, double *out) {
+    const int64_t repeats = j->iic->repeats, twin = first * repeats;
+    return TABLE(j->iic)->widen(rows, j->h->classes, j->head->zt + twin * j->head->ldzt,
+                                j->head->ldzt, repeats, TYPED(weights_at)(j, twin), out, j->h->ld);
+}
+
+static void TYPED(add_share)(void *arg, int64_t index) {
+    TYPED(job) *j = arg;
+    const mi__iic_share s = mi__iic_share_of(j->iic, j->h, index);
+    const int64_t end = TYPED(border)(j, index + 1);
+    if (index > 0)
+        memset(s.joint, 0, (size_t)(j->h->classes * j->h->ld) * sizeof(double));
+    for (int64_t first = TYPED(border)(j, index); first < end; first += MI__IIC_BLOCK) {
+        const int64_t rows = MI__MIN(MI__IIC_BLOCK, end - first);
+        if (!TYPED(load_images)(j, first, rows, s.z) || !TYPED(load_twins)(j, first, rows, s.w))
+            atomic_store(&j->bad, true);
+        mi__iic_add_rows(j->iic, j->h, rows, s.z, s.w, s.joint);
+    }
+}
+
+static mi_status TYPED(add)(const mi_iic *iic, int64_t n, int32_t i, const TYPED(head) * given) {
+    const TYPED(head) head = TYPED(whole)(given);
+    mi__iic_head *h = &iic->head[i];
+    MI__TRY(TYPED(check_weights)(iic, n, i, &head));
+    if (TYPED(single)(h))
+        return mi__iic_add_floats(iic, h, n, (const void *)&head) ? MI_OK
+                                                                  : TYPED(blame)(iic, n, i, &head);
+    TYPED(job) j = {.iic = iic, .h = h, .head = &head, .n = n, .shares = mi__iic_shares(h, n)};
+    mi__parallel_for(iic->context, j.shares, TYPED(add_share), &j);
+    if (j.bad)
+        return TYPED(blame)(iic, n, i, &head);
+    mi__iic_join(iic, h, j.shares);
+    return MI_OK;
+}
+
+static void TYPED(map_share)(void *arg, int64_t index) {
+    const TYPED(job) *j = arg;
+    const TYPED(head) *head = j->head;
+    const mi__iic_share s = mi__iic_share_of(j->iic, j->h, index);
+    const int64_t end = TYPED(border)(j, index + 1), k = j->h->classes;
+    for (int64_t first = TYPED(border)(j, index); first < end; first += MI__IIC_BLOCK) {
+        const int64_t rows = MI__MIN(MI__IIC_BLOCK, end - first), twin = first * j->iic->repeats;
         if (head->dz != NULL) {
-            TYPED(load)(head->zt + twin * ldzt, ldzt, repeats, rows, r, r->w);
-            find_gradient(iic->context, r, r->w, rows);
-            TYPED(store)(r, rows, 1, head->dz + first * lddz, lddz);
+            TYPED(load_twins)(j, first, rows, s.w);
+            mi__iic_map_rows(j->iic, j->h, rows, s.w, j->h->turned, false, s.gradient);
+            TABLE(j->iic)->narrow(rows, k, s.gradient, j->h->ld, 1, NULL,
+                                  head->dz + first * head->lddz, head->lddz);
         }
         if (head->dzt != NULL) {
-            TYPED(load)(head->z + first * ldz, ldz, 1, rows, r, r->z);
-            find_gradient(iic->context, r, r->z, rows);
-            TYPED(store)(r, rows, repeats, head->dzt + twin * lddzt, lddzt);
+            TYPED(load_images)(j, first, rows, s.z);
+            mi__iic_map_rows(j->iic, j->h, rows, s.z, j->h->joint, false, s.gradient);
+            TABLE(j->iic)->narrow(rows, k, s.gradient, j->h->ld, j->iic->repeats,
+                                  TYPED(weights_at)(j, twin), head->dzt + twin * head->lddzt,
+                                  head->lddzt);
         }
     }
 }
 
-mi_status TYPED(mi_iic_eval)(mi_iic *iic, int64_t n, int32_t count, TYPED(mi_iic_head) * heads,
+static void TYPED(map)(const mi_iic *iic, int64_t n, int32_t count, const TYPED(head) * heads) {
+    for (int32_t i = 0; i < count; i++) {
+        const TYPED(head) head = TYPED(whole)(&heads[i]);
+        mi__iic_head *h = &iic->head[i];
+        TYPED(job) j = {.iic = iic, .h = h, .head = &head, .n = n, .shares = mi__iic_shares(h, n)};
+        if (TYPED(single)(h))
+            mi__iic_map_floats(iic, h, n, (const void *)&head);
+        else
+            mi__parallel_for(iic->context, j.shares, TYPED(map_share), &j);
+    }
+}
+
+/* -- entries ----------------------------------------------------------------------------------- */
+
+static mi_status TYPED(check_batch)(const mi_iic *iic, mi__iic_phase phase, int64_t n,
+                                    int32_t count, const TYPED(head) * heads) {
+    MI__TRY(mi__iic_check_phase(iic, phase));
+    MI__TRY(check_sizes(iic, n, count));
+    MI__TRY(check_begun(iic, count));
+    MI__TRY(TYPED(check_heads)(iic, n, count, heads));
+    for (int32_t i = 0; i < count; i++)
+        if (heads[i].classes != iic->head[i].classes)
+            return mi__fail(MI_E_SHAPE,
+                            "head %" PRId32 " has %" PRId64 " classes, %" PRId64 " were begun", i,
+                            heads[i].classes, iic->head[i].classes);
+    return TYPED(inspect)(iic, n, count, heads);
+}
+
+mi_status TYPED(mi_iic_add)(mi_iic *iic, int64_t n, int32_t count, const TYPED(head) * heads) {
+    MI__NEED(iic);
+    MI__NEED(heads);
+    MI__TRY(TYPED(check_batch)(iic, MI__IIC_BEGUN, n, count, heads));
+    for (int32_t i = 0; i < count; i++)
+        MI__TRY(TYPED(add)(iic, n, i, &heads[i]));
+    return MI_OK;
+}
+
+mi_status TYPED(mi_iic_backward)(mi_iic *iic, int64_t n, int32_t count, TYPED(head) * heads) {
+    MI__NEED(iic);
+    MI__NEED(heads);
+    MI__TRY(TYPED(check_batch)(iic, MI__IIC_FINISHED, n, count, heads));
+    TYPED(map)(iic, n, count, heads);
+    return MI_OK;
+}
+
+/* All that can fail comes before the first thing that is written. */
+static mi_status TYPED(forward)(mi_iic *iic, int64_t n, int32_t count, const TYPED(head) * heads,
+                                double *mean) {
+    MI__TRY(mi__iic_reserve(iic, count, &heads->classes,
+                            (int64_t)(sizeof *heads / sizeof heads->classes)));
+    for (int32_t i = 0; i < count; i++)
+        MI__TRY(TYPED(add)(iic, n, i, &heads[i]));
+    return mi__iic_finish(iic, mean);
+}
+
+mi_status TYPED(mi_iic_eval)(mi_iic *iic, int64_t n, int32_t count, TYPED(head) * heads,
                              double *loss) {
+    double mean;
     MI__NEED(iic);
     MI__NEED(heads);
     MI__TRY(check_sizes(iic, n, count));
-    MI__TRY(TYPED(prepare)(iic, n, count, heads));
-    double *next = iic->space + iic->scratch, mean = 0;
-    for (int32_t i = 0; i < count; i++) {
-        room r = room_of(iic, heads[i].classes, &next);
-        MI__TRY(TYPED(measure)(iic, n, count, i, &heads[i], &r));
+    MI__TRY(TYPED(check_heads)(iic, n, count, heads));
+    mi_status status = TYPED(forward)(iic, n, count, heads, &mean);
+    if (status != MI_OK) {
+        iic->phase = MI__IIC_IDLE;
+        return status;
     }
-    next = iic->space + iic->scratch;
-    for (int32_t i = 0; i < count; i++) {
-        room r = room_of(iic, heads[i].classes, &next);
-        TYPED(write_gradients)(iic, n, &heads[i], &r);
-        heads[i].loss = *r.loss;
-        mean += *r.loss / count;
-    }
+    TYPED(map)(iic, n, count, heads);
+    for (int32_t i = 0; i < count; i++)
+        heads[i].loss = iic->head[i].loss;
     if (loss != NULL)
         *loss = mean;
     return MI_OK;

@@ -34,7 +34,7 @@ static fixture make(uint64_t seed, int64_t n, int64_t repeats, int64_t classes, 
         for (int64_t c = classes; c < ld; c++)
             row[c] = NAN; /* what lies between rows is nobody's business */
     }
-    f.head = (mi_iic_head_f64){classes, f.z, ld, f.zt, ld, f.dz, ld, f.dzt, ld, -77};
+    f.head = (mi_iic_head_f64){classes, f.z, ld, f.zt, ld, f.dz, ld, f.dzt, ld, NULL, -77};
     return f;
 }
 
@@ -126,7 +126,7 @@ START_TEST(test_known_batches) {
     for (int i = 0; i < 10; i++)
         one_hot[i * 11] = 1;
     mi_iic *iic = objective(1, 1, 1);
-    mi_iic_head_f64 head = {10, one_hot, 0, one_hot, 0, dz, 0, dzt, 0, 7};
+    mi_iic_head_f64 head = {10, one_hot, 0, one_hot, 0, dz, 0, dzt, 0, NULL, 7};
     OK(mi_iic_eval_f64(iic, 10, 1, &head, &loss));
     near(loss, -log(10), 1e-14);
     ck_assert(head.loss == loss);
@@ -143,7 +143,7 @@ START_TEST(test_known_batches) {
         ck_assert_msg(fabs(dz[i]) < 1e-15 && fabs(dzt[i]) < 1e-15, "%g %g", dz[i], dzt[i]);
 
     const double single[] = {.25, .75}; /* one sample is independent of its twin */
-    head = (mi_iic_head_f64){2, single, 0, single, 0, dz, 0, dzt, 0, 7};
+    head = (mi_iic_head_f64){2, single, 0, single, 0, dz, 0, dzt, 0, NULL, 7};
     OK(mi_iic_eval_f64(iic, 1, 1, &head, &loss));
     near(loss, 0, 1e-15);
     const double alone[] = {0, 1};
@@ -276,7 +276,7 @@ START_TEST(test_float_agrees) {
     for (size_t i = 0; i < 2 * size; i++)
         f.zt[i] = zt[i] = (float)f.zt[i];
     mi_iic *iic = objective(1.2, 2, 1);
-    mi_iic_head_f32 head = {23, z, 0, zt, 0, dz, 0, dzt, 0, 0};
+    mi_iic_head_f32 head = {23, z, 0, zt, 0, dz, 0, dzt, 0, NULL, 0};
     double loss32, loss64, worst = 0, largest = 0;
     OK(mi_iic_eval_f32(iic, 100, 1, &head, &loss32));
     OK(mi_iic_eval_f64(iic, 100, 1, &f.head, &loss64));
@@ -338,7 +338,7 @@ START_TEST(test_one_hot_extremes) {
                          1, 0, 0, 0, 0, 1, 0, 0, 1, 1e-45f, 0, 1e-38f};
     float dz[24], dzt[24];
     mi_iic *iic = objective(1.5, 1, 1);
-    mi_iic_head_f32 head = {4, z, 0, z, 0, dz, 0, dzt, 0, 0};
+    mi_iic_head_f32 head = {4, z, 0, z, 0, dz, 0, dzt, 0, NULL, 0};
     double loss;
     OK(mi_iic_eval_f32(iic, 6, 1, &head, &loss));
     near(loss, -2 * log(2), 1e-10);
@@ -346,7 +346,7 @@ START_TEST(test_one_hot_extremes) {
         ck_assert(isfinite(dz[i]) && isfinite(dzt[i]));
     ck_assert(dz[2] == 0 && dzt[14] == 0); /* nothing of class 2: no pull either way */
     const float huge[4] = {FLT_MAX, 0, 0, FLT_MAX};
-    head = (mi_iic_head_f32){2, huge, 0, huge, 0, dz, 0, dzt, 0, 0};
+    head = (mi_iic_head_f32){2, huge, 0, huge, 0, dz, 0, dzt, 0, NULL, 0};
     OK(mi_iic_eval_f32(iic, 2, 1, &head, &loss));
     near(loss, -2 * log(2), 1e-14);
     mi_iic_destroy(iic);
