@@ -4,47 +4,75 @@
 
 /* -- functions -------------------------------------------------------------------------------- */
 
-#define NORMAL_LN (-87.33654f) /* exp() of less is less than a normal number */
-#define LARGEST_LN 88.72283f   /* exp() of more is more than the greatest */
+/* x = n ln 2 + r, |r| <= ln(2) / 2. */
+typedef struct reduced {
+    vec n, r;
+} reduced;
 
-/* x = *n ln 2 + r; exp(r) - 1 to 1.4e-8 of itself, |r| <= ln(2) / 2. */
-INLINE vec expm1_reduced(vec x, vec *n) {
-    *n = nearest(x * broadcast(1.44269504f));
-    vec r = madd(*n, broadcast(-0x1.62e43p-1f), x);
-    r = madd(*n, broadcast(0x1.05c61p-29f), r);
-    vec q = madd(broadcast(0x1.6b9c68p-10f), r, broadcast(0x1.12254ap-7f));
-    q = madd(q, r, broadcast(0x1.5556f2p-5f));
-    q = madd(q, r, broadcast(0x1.5554b4p-3f));
-    q = madd(q, r, broadcast(0x1.fffffep-2f));
-    return madd(q, r * r, r);
+/* Both parts of ln 2 are positive: of whatever x > 0, r is not NaN, -infinity at worst. */
+INLINE reduced reduce(vec x) {
+    const vec n = nearest(x * broadcast(1.44269504f));
+    const vec r = madd(n, broadcast(-0x1.62e42ep-1f), x);
+    return (reduced){n, madd(n, broadcast(-0x1.efa39ep-25f), r)};
+}
+
+/* exp(r) = 1 + r + r^2 times this; exp(r) - 1 to 1.4e-8 of itself. As it ends in an even power,
+ * exp(r) comes out positive of any r. */
+#define C2 0x1.fffffep-2f
+#define C3 0x1.5554b4p-3f
+#define C4 0x1.5556f2p-5f
+#define C5 0x1.12254ap-7f
+#define C6 0x1.6b9c68p-10f
+INLINE vec exp_tail(vec r) {
+    vec q = madd(broadcast(C6), r, broadcast(C5));
+    q = madd(q, r, broadcast(C4));
+    q = madd(q, r, broadcast(C3));
+    return madd(q, r, broadcast(C2));
 }
 
 INLINE vec exp_vector(vec x) {
-    vec n, y = broadcast(1) + expm1_reduced(x, &n);
-    y = times_power(y, n);
-    y = choose(less(x, broadcast(NORMAL_LN)), broadcast(0), y);
-    return choose(less(broadcast(LARGEST_LN), x), broadcast(INFINITY), y);
+    const reduced of = reduce(x);
+    const vec slope = madd(exp_tail(of.r), of.r, broadcast(1));
+    return exp_power(madd(slope, of.r, broadcast(1)), of.n, x);
+}
+
+/* exp(x) and exp(-x), from the even and the odd powers. */
+typedef struct exp_pair {
+    vec plus, minus;
+} exp_pair;
+
+INLINE exp_pair exp_both(vec x) {
+    x = least_of(broadcast(104), most_of(broadcast(-104), x));
+    const reduced of = reduce(x);
+    const vec zero = broadcast(0), one = broadcast(1), square = of.r * of.r;
+    vec even = madd(broadcast(C6), square, broadcast(C4));
+    even = madd(even, square, broadcast(C2)) * square;
+    vec odd = madd(broadcast(C5), square, broadcast(C3));
+    odd = madd(odd, square * of.r, of.r);
+    return (exp_pair){exp_power(one + (even + odd), of.n, x),
+                      exp_power(one + (even - odd), zero - of.n, zero - x)};
 }
 
 /* ln(1 + t), 0 <= t <= 1, to 5.3e-9 of itself before the last rounding. */
 INLINE vec log1p_vector(vec t) {
-    vec q = madd(broadcast(-0x1.af49cep-9f), t, broadcast(0x1.4917cep-6f));
-    q = madd(q, t, broadcast(-0x1.d6b08cp-5f));
-    q = madd(q, t, broadcast(0x1.b4ae08p-4f));
-    q = madd(q, t, broadcast(-0x1.3a435ep-3f));
-    q = madd(q, t, broadcast(0x1.934b54p-3f));
-    q = madd(q, t, broadcast(-0x1.ff23e6p-3f));
-    q = madd(q, t, broadcast(0x1.554ddp-2f));
-    q = madd(q, t, broadcast(-0x1.ffffd2p-2f));
-    return madd(q, t * t, t);
+    const vec square = t * t;
+    vec even = madd(broadcast(-0x1.af49cep-9f), square, broadcast(-0x1.d6b08cp-5f));
+    vec odd = madd(broadcast(0x1.4917cep-6f), square, broadcast(0x1.b4ae08p-4f));
+    even = madd(even, square, broadcast(-0x1.3a435ep-3f));
+    odd = madd(odd, square, broadcast(0x1.934b54p-3f));
+    even = madd(even, square, broadcast(-0x1.ff23e6p-3f));
+    odd = madd(odd, square, broadcast(0x1.554ddp-2f));
+    even = madd(even, square, broadcast(-0x1.ffffd2p-2f));
+    return madd(madd(odd, t, even), square, t);
 }
 
 /* With u = exp(-2 |x|) - 1: |tanh(x)| = -u / (2 + u). Nothing cancels. */
 INLINE vec tanh_vector(vec x) {
-    vec n, u = expm1_reduced(most_of(broadcast(-20), broadcast(-2) * magnitude(x)), &n);
-    vec power = times_power(broadcast(1), n);
+    const reduced of = reduce(most_of(broadcast(-20), broadcast(-2) * magnitude(x)));
+    const vec power = times_power(broadcast(1), of.n);
+    vec u = madd(exp_tail(of.r), of.r * of.r, of.r);
     u = madd(power, u, power - broadcast(1));
-    return with_sign((broadcast(0) - u) / (broadcast(2) + u), x);
+    return with_sign(magnitude(u) / (broadcast(2) + u), x);
 }
 
 /* -- sums ------------------------------------------------------------------------------------- */
@@ -150,8 +178,9 @@ typedef struct softplus_terms {
 
 INLINE softplus_terms softplus_vector(vec x) {
     const vec one = broadcast(1), zero = broadcast(0);
-    vec t = exp_vector(zero - magnitude(x));
-    softplus_terms of = {.exponential = exp_vector(x)};
+    const exp_pair e = exp_both(x);
+    const vec t = choose(less(x, zero), e.plus, e.minus);
+    softplus_terms of = {.exponential = e.plus};
     of.softplus = most_of(zero, x) + log1p_vector(t);
     of.sigmoid = choose(less(x, zero), t, one) / (one + t);
     return of;

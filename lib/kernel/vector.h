@@ -4,6 +4,10 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
+/* exp() of less is less than a normal number, of more it exceeds the greatest. */
+#define NORMAL_LN (-87.33654f)
+#define GREATEST_LN 88.72283f
+
 #if defined(__AVX512F__)
 
 typedef __m512 vec;
@@ -57,6 +61,11 @@ INLINE vec nearest(vec x) {
 /* x 2^n for integers n, where that is a normal number. */
 INLINE vec times_power(vec x, vec n) {
     return _mm512_scalef_ps(x, n);
+}
+
+/* y 2^n = exp(x), but 0 where that is no normal number. */
+INLINE vec exp_power(vec y, vec n, vec x) {
+    return _mm512_maskz_scalef_ps(_mm512_cmp_ps_mask(x, broadcast(NORMAL_LN), _CMP_NLT_UQ), y, n);
 }
 
 INLINE vec magnitude(vec x) {
@@ -139,6 +148,11 @@ INLINE vec nearest(vec x) {
 INLINE vec times_power(vec x, vec n) {
     __m256i exponent = _mm256_slli_epi32(_mm256_cvtps_epi32(n), 23);
     return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(x), exponent));
+}
+
+INLINE vec exp_power(vec y, vec n, vec x) {
+    y = choose(less(broadcast(GREATEST_LN), x), broadcast(INFINITY), times_power(y, n));
+    return _mm256_andnot_ps(less(x, broadcast(NORMAL_LN)), y);
 }
 
 INLINE vec magnitude(vec x) {
