@@ -9,6 +9,8 @@ and the same number of threads. First their losses and gradients are compared; t
 with a pause between so that no thread of one still spins while the other computes. `ratio` is
 PyTorch's time by libmi's, that of the medians and of the minima; the quartiles are those of the
 ratios of single rounds. A row that misses what it aims at (5 for small inputs, else 2) is marked.
+So is one during which other processes were busy: PyTorch's threads wait for each other at every
+step, and one that has to wait for its processor makes PyTorch look far slower than it is.
 
 What PyTorch runs is what one would write there: its gradients are set to None before each step, and
 masks and targets are made in advance. IIC is the paper's code, but with a product of matrices where
@@ -42,11 +44,12 @@ import time
 from objective_rows import Libmi, PyTorch, all_rows, room
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-SAMPLE = 0.005   # seconds that a sample takes at least
-PAUSE = 0.03     # seconds: OpenMP's and OpenBLAS's threads stop spinning within less
-PATIENCE = 20    # seconds that a row takes about at most
+SAMPLE = 0.005    # seconds that a sample takes at least
+PAUSE = 0.03      # seconds: OpenMP's and OpenBLAS's threads stop spinning within less
+PATIENCE = 20     # seconds that a row takes about at most
 LARGE = 14 << 30  # bytes that must be available for a row that is large
-TOLERANCE = 1e-4
+CALM = 0.1        # processors that others may keep busy
+TOLERANCE = 1e-4  # largest relative difference of losses and gradients
 
 
 def difference(torch, row, ours, theirs):
@@ -99,6 +102,25 @@ def measure_here(row, sides, rounds):
     taken = take_turns([step for step, _ in made], rounds)
     found['seconds'] = {side.name: times for side, times in zip(sides, taken)}
     return found
+
+
+class Others:
+    """How many processors other processes keep busy meanwhile; 0 where there is no /proc."""
+    def __init__(self):
+        self.start = self.now()
+
+    def now(self):
+        try:
+            with open('/proc/stat') as stat:
+                ticks = [int(x) for x in stat.readline().split()[1:9]]
+        except OSError:
+            return 0, 0.0
+        busy = (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf('SC_CLK_TCK')  # but idle and iowait
+        return time.perf_counter(), busy - sum(os.times()[:4])
+
+    def rate(self):
+        (before, done), (after, more) = self.start, self.now()
+        return max(0.0, (more - done) / (after - before)) if after > before else 0.0
 
 
 # -- memory --------------------------------------------------------------------------------------
@@ -188,6 +210,8 @@ def summarise(row, found):
                           'quartiles': statistics.quantiles(ratios, method='inclusive')[::2]}
         if found['ratio']['median'] < row.aim:
             found['remarks'].append('misses %d x' % row.aim)
+    if found['others'] > CALM:
+        found['remarks'].append('%.1f processors busy with others' % found['others'])
     if found.get('difference', 0) > TOLERANCE:
         found['remarks'].append('DIFFERS')
     return found
@@ -272,9 +296,11 @@ def measure(row, sides, args):
     if row.large and 1024 * kilobytes('/proc/meminfo', 'MemAvailable') < LARGE:
         names = [name for name in names if name == 'libmi']
         print('\n%s: too little memory for PyTorch' % row.name)
+    others = Others()
     found = {} if row.large else measure_here(row, sides, args.rounds)
     if row.warm and can_measure_memory():
         found.update(measure_apart(row, names, args))
+    found['others'] = others.rate()
     return summarise(row, found)
 
 

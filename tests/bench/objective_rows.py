@@ -36,8 +36,9 @@ Embeddings = record('mi_bound_embeddings_f32', '''u8 struct_size, i8 n, i8 locat
 
 
 def filled(struct, **members):
-    """With its size set; buffers become their addresses."""
+    """With its size set; buffers become their addresses, and live as long."""
     made = struct()
+    made.members = members
     if hasattr(made, 'struct_size'):
         made.struct_size = ctypes.sizeof(struct)
     for name, value in members.items():
