@@ -81,13 +81,13 @@ int64_t mi__iic_shares(const mi__iic_head *h, int64_t samples);
 /* Adds the shares' joint matrices to the head's, in their order. */
 void mi__iic_join(const mi_iic *iic, mi__iic_head *h, int64_t shares);
 
-/* joint += a^T b over so many rows of ld. */
-void mi__iic_add_rows(const mi_iic *iic, const mi__iic_head *h, int64_t rows, const double *a,
-                      const double *b, double *joint);
+/* joint += a^T b over so many rows of ld; on the calling thread where `alone`. */
+void mi__iic_add_rows(const mi_iic *iic, const mi__iic_head *h, bool alone, int64_t rows,
+                      const double *a, const double *b, double *joint);
 
-/* out (+)= x slope over so many rows of ld, rounded up to whole tiles. */
-void mi__iic_map_rows(const mi_iic *iic, const mi__iic_head *h, int64_t rows, const double *x,
-                      const double *slope, bool add, double *out);
+/* out (+)= x slope over so many rows of ld, rounded up to whole tiles; the same. */
+void mi__iic_map_rows(const mi_iic *iic, const mi__iic_head *h, bool alone, int64_t rows,
+                      const double *x, const double *slope, bool add, double *out);
 
 /* -- iic_float.c: what heads with `single` do in float32. Strides are filled in. -- */
 
@@ -98,6 +98,17 @@ bool mi__iic_add_floats(const mi_iic *iic, const mi__iic_head *h, int64_t n,
 /* Writes the gradients that are wanted. */
 void mi__iic_map_floats(const mi_iic *iic, const mi__iic_head *h, int64_t n,
                         const mi_iic_head_f32 *head);
+
+/* -- iic_box.c: images of `width` pixels a line, `height` lines, `ld` doubles a pixel -- */
+
+typedef struct mi__iic_box {
+    int64_t height, width, ld, reach;
+    double *half; /* as large as the image */
+    double *run;  /* [max(height, width)][ld] */
+} mi__iic_box;
+
+/* out(p) = sum of in(p + t) over all displacements t within reach, what is outside being 0. */
+void mi__iic_sum_boxes(mi_context *context, const mi__iic_box *box, const double *in, double *out);
 
 /* -- iic_slopes.c -- */
 

@@ -14,15 +14,18 @@ static void run_tiles(void *arg, int64_t begin, int64_t end) {
     r->iic->kernels->tiles(r->tiles, begin, end);
 }
 
-static void multiply(const mi_iic *iic, const mi__tiles *t, int64_t rows) {
+static void multiply(const mi_iic *iic, bool alone, const mi__tiles *t, int64_t rows) {
     range r = {iic, t};
     const int64_t row = MI__TILE_ROWS * t->columns * MI__MAX(t->depth, 1);
     const int64_t tile_rows = mi__iic_round_up(rows, MI__TILE_ROWS) / MI__TILE_ROWS;
-    mi__parallel_ranges(iic->context, tile_rows, MI__IIC_WORTH / row, run_tiles, &r);
+    if (alone)
+        run_tiles(&r, 0, tile_rows);
+    else
+        mi__parallel_ranges(iic->context, tile_rows, MI__IIC_WORTH / row, run_tiles, &r);
 }
 
-void mi__iic_add_rows(const mi_iic *iic, const mi__iic_head *h, int64_t rows, const double *a,
-                      const double *b, double *joint) {
+void mi__iic_add_rows(const mi_iic *iic, const mi__iic_head *h, bool alone, int64_t rows,
+                      const double *a, const double *b, double *joint) {
     const mi__tiles t = {.columns = mi__iic_round_up(h->classes, MI__TILE_COLS),
                          .depth = rows,
                          .a = a,
@@ -33,14 +36,11 @@ void mi__iic_add_rows(const mi_iic *iic, const mi__iic_head *h, int64_t rows, co
                          .c = joint,
                          .ldc = h->ld,
                          .add = true};
-    if (mi__iic_few(h)) /* on a share's thread, maybe */
-        iic->kernels->tiles(&t, 0, (h->classes + MI__TILE_ROWS - 1) / MI__TILE_ROWS);
-    else
-        multiply(iic, &t, h->classes);
+    multiply(iic, alone, &t, h->classes);
 }
 
-void mi__iic_map_rows(const mi_iic *iic, const mi__iic_head *h, int64_t rows, const double *x,
-                      const double *slope, bool add, double *out) {
+void mi__iic_map_rows(const mi_iic *iic, const mi__iic_head *h, bool alone, int64_t rows,
+                      const double *x, const double *slope, bool add, double *out) {
     const mi__tiles t = {.columns = mi__iic_round_up(h->classes, MI__TILE_COLS),
                          .depth = h->classes,
                          .a = x,
@@ -51,10 +51,7 @@ void mi__iic_map_rows(const mi_iic *iic, const mi__iic_head *h, int64_t rows, co
                          .c = out,
                          .ldc = h->ld,
                          .add = add};
-    if (mi__iic_few(h))
-        iic->kernels->tiles(&t, 0, (rows + MI__TILE_ROWS - 1) / MI__TILE_ROWS);
-    else
-        multiply(iic, &t, rows);
+    multiply(iic, alone, &t, rows);
 }
 
 int64_t mi__iic_shares(const mi__iic_head *h, int64_t samples) {

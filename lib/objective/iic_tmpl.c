@@ -135,7 +135,7 @@ static void TYPED(add_share)(void *arg, int64_t index) {
         const int64_t rows = MI__MIN(MI__IIC_BLOCK, end - first);
         if (!TYPED(load_images)(j, first, rows, s.z) || !TYPED(load_twins)(j, first, rows, s.w))
             atomic_store(&j->bad, true);
-        mi__iic_add_rows(j->iic, j->h, rows, s.z, s.w, s.joint);
+        mi__iic_add_rows(j->iic, j->h, j->shares > 1, rows, s.z, s.w, s.joint);
     }
 }
 
@@ -163,13 +163,15 @@ static void TYPED(map_share)(void *arg, int64_t index) {
         const int64_t rows = MI__MIN(MI__IIC_BLOCK, end - first), twin = first * j->iic->repeats;
         if (head->dz != NULL) {
             TYPED(load_twins)(j, first, rows, s.w);
-            mi__iic_map_rows(j->iic, j->h, rows, s.w, j->h->turned, false, s.gradient);
+            mi__iic_map_rows(j->iic, j->h, j->shares > 1, rows, s.w, j->h->turned, false,
+                             s.gradient);
             TABLE(j->iic)->narrow(rows, k, s.gradient, j->h->ld, 1, NULL,
                                   head->dz + first * head->lddz, head->lddz);
         }
         if (head->dzt != NULL) {
             TYPED(load_images)(j, first, rows, s.z);
-            mi__iic_map_rows(j->iic, j->h, rows, s.z, j->h->joint, false, s.gradient);
+            mi__iic_map_rows(j->iic, j->h, j->shares > 1, rows, s.z, j->h->joint, false,
+                             s.gradient);
             TABLE(j->iic)->narrow(rows, k, s.gradient, j->h->ld, j->iic->repeats,
                                   TYPED(weights_at)(j, twin), head->dzt + twin * head->lddzt,
                                   head->lddzt);
