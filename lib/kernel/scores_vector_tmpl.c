@@ -30,10 +30,18 @@ INLINE vec exp_tail(vec r) {
     return madd(q, r, broadcast(C2));
 }
 
-INLINE vec exp_vector(vec x) {
-    const reduced of = reduce(x);
-    const vec slope = madd(exp_tail(of.r), of.r, broadcast(1));
-    return exp_power(madd(slope, of.r, broadcast(1)), of.n, x);
+/* `count` vectors at once. Here and below, one part of the way for all, then the next: a processor
+ * that looks a few hundred instructions ahead then finds more of them that needn't wait. */
+INLINE void exp_vectors(const int count, vec *x) {
+    reduced of[4];
+    UNROLL
+    for (int j = 0; j < count; j++)
+        of[j] = reduce(x[j]);
+    UNROLL
+    for (int j = 0; j < count; j++) {
+        const vec slope = madd(exp_tail(of[j].r), of[j].r, broadcast(1));
+        x[j] = exp_power(madd(slope, of[j].r, broadcast(1)), of[j].n, x[j]);
+    }
 }
 
 /* exp(x) and exp(-x), from the even and the odd powers. */
@@ -67,12 +75,18 @@ INLINE vec log1p_vector(vec t) {
 }
 
 /* With u = exp(-2 |x|) - 1: |tanh(x)| = -u / (2 + u). Nothing cancels. */
-INLINE vec tanh_vector(vec x) {
-    const reduced of = reduce(most_of(broadcast(-20), broadcast(-2) * magnitude(x)));
-    const vec power = times_power(broadcast(1), of.n);
-    vec u = madd(exp_tail(of.r), of.r * of.r, of.r);
-    u = madd(power, u, power - broadcast(1));
-    return with_sign(magnitude(u) / (broadcast(2) + u), x);
+INLINE void tanh_vectors(const int count, vec *x) {
+    vec u[4];
+    UNROLL
+    for (int j = 0; j < count; j++) {
+        const reduced of = reduce(most_of(broadcast(-20), broadcast(-2) * magnitude(x[j])));
+        const vec power = times_power(broadcast(1), of.n);
+        const vec less_one = madd(exp_tail(of.r), of.r * of.r, of.r);
+        u[j] = madd(power, less_one, power - broadcast(1));
+    }
+    UNROLL
+    for (int j = 0; j < count; j++)
+        x[j] = with_sign(magnitude(u[j]) / (broadcast(2) + u[j]), x[j]);
 }
 
 /* -- sums ------------------------------------------------------------------------------------- */
@@ -96,16 +110,17 @@ INLINE double lane_sum(doubles total) {
     return result;
 }
 
-/* y = f(x, a, b) if y is wanted, and the sum of it. */
-INLINE double map_sum(int64_t n, const float *x, float *y, vec (*f)(vec x, vec a, vec b), vec a,
-                      vec b) {
+/* y = f(x) with the constants a and b, if y is wanted, and the sum of it; f works in place. */
+INLINE double map_sum(int64_t n, const float *x, float *y,
+                      void (*f)(const int count, vec *x, vec a, vec b), vec a, vec b) {
     doubles total = {0};
+    vec v[4];
     int64_t i = 0;
     for (; i + 4 * LANES <= n; i += 4 * LANES) {
-        vec v[4];
         UNROLL
         for (int j = 0; j < 4; j++)
-            v[j] = f(load(x + i + j * LANES), a, b);
+            v[j] = load(x + i + j * LANES);
+        f(4, v, a, b);
         if (y != NULL) {
             UNROLL
             for (int j = 0; j < 4; j++)
@@ -115,22 +130,21 @@ INLINE double map_sum(int64_t n, const float *x, float *y, vec (*f)(vec x, vec a
     }
     for (; i < n; i += LANES) {
         const int64_t left = MI__MIN(n - i, LANES);
-        vec v = f(load_lanes(x + i, left), a, b);
+        v[0] = load_lanes(x + i, left);
+        f(1, v, a, b);
         if (y != NULL)
-            store_lanes(y + i, left, v);
-        add_widened(&total, choose(first_lanes(left), v, broadcast(0)));
+            store_lanes(y + i, left, v[0]);
+        add_widened(&total, choose(first_lanes(left), v[0], broadcast(0)));
     }
     return lane_sum(total);
 }
 
-INLINE vec itself(vec x, vec a, vec b) {
-    (void)a;
-    (void)b;
-    return x;
+INLINE void identity(const int count, vec *x, vec a, vec b) {
+    (void)count, (void)x, (void)a, (void)b;
 }
 
 static double sum(int64_t n, const void *x) {
-    return map_sum(n, x, NULL, itself, broadcast(0), broadcast(0));
+    return map_sum(n, x, NULL, identity, broadcast(0), broadcast(0));
 }
 
 static double dot(int64_t n, const void *x, const void *y) {
@@ -149,39 +163,40 @@ static double dot(int64_t n, const void *x, const void *y) {
     return lane_sum(total);
 }
 
-INLINE vec exp_shifted(vec x, vec shift, vec unused) {
+INLINE void exp_shifted(const int count, vec *x, vec shift, vec unused) {
     (void)unused;
-    return exp_vector(x - shift);
+    for (int j = 0; j < count; j++)
+        x[j] = x[j] - shift;
+    exp_vectors(count, x);
 }
 
 static double exp_sum(int64_t n, const void *x, double shift, void *y) {
     return map_sum(n, x, y, exp_shifted, broadcast((float)shift), broadcast(0));
 }
 
-INLINE vec exp_between(vec x, vec shift, vec tau) {
-    return exp_vector(least_of(tau, most_of(broadcast(0) - tau, x)) - shift);
+INLINE void exp_between(const int count, vec *x, vec shift, vec tau) {
+    for (int j = 0; j < count; j++)
+        x[j] = least_of(tau, most_of(broadcast(0) - tau, x[j]));
+    exp_shifted(count, x, shift, tau);
 }
 
 static double exp_clipped(int64_t n, const void *x, double tau, double shift) {
     return map_sum(n, x, NULL, exp_between, broadcast((float)shift), broadcast((float)tau));
 }
 
-INLINE vec tanh_term(vec x, vec a, vec b) {
-    (void)a;
-    (void)b;
-    return tanh_vector(x);
+INLINE void tanh_plain(const int count, vec *x, vec a, vec b) {
+    (void)a, (void)b;
+    tanh_vectors(count, x);
 }
 
 static double tanh_sum(int64_t n, const void *x, void *y) {
-    return map_sum(n, x, y, tanh_term, broadcast(0), broadcast(0));
+    return map_sum(n, x, y, tanh_plain, broadcast(0), broadcast(0));
 }
 
 typedef struct softplus_terms {
     vec sigmoid[4], softplus[4], exponential[4];
 } softplus_terms;
 
-/* One half of the way for all vectors, then the other: a processor that looks a few hundred
- * instructions ahead then always finds some that needn't wait. */
 INLINE void softplus_vectors(const int count, const vec *x, softplus_terms *of) {
     const vec one = broadcast(1), zero = broadcast(0);
     vec t[4];
@@ -288,7 +303,8 @@ static void exp_columns(int64_t n, const void *x, const void *shift, void *sums)
     float *out = sums;
     for (int64_t i = 0; i < n; i += LANES) {
         const int64_t left = n - i;
-        vec e = exp_vector(load_lanes(in + i, left) - load_lanes(by + i, left));
+        vec e = load_lanes(in + i, left) - load_lanes(by + i, left);
+        exp_vectors(1, &e);
         store_lanes(out + i, left, load_lanes(out + i, left) + e);
     }
 }
@@ -297,11 +313,12 @@ static void exp_rows_columns(int64_t n, const void *x, double a, double row, con
                              const void *shift, void *y) {
     const float *in = x, *factor = column, *by = shift;
     float *out = y;
-    const vec scalar = broadcast((float)a), whole = broadcast((float)row);
     for (int64_t i = 0; i < n; i += LANES) {
         const int64_t left = n - i;
         const vec v = load_lanes(in + i, left);
-        vec e = load_lanes(factor + i, left) * exp_vector(v - load_lanes(by + i, left));
-        store_lanes(out + i, left, madd(scalar, exp_vector(v - whole), e));
+        vec e[2] = {v - broadcast((float)row), v - load_lanes(by + i, left)};
+        exp_vectors(2, e);
+        e[1] = load_lanes(factor + i, left) * e[1];
+        store_lanes(out + i, left, madd(broadcast((float)a), e[0], e[1]));
     }
 }
