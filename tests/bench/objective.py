@@ -44,7 +44,7 @@ import time
 from objective_rows import Libmi, PyTorch, all_rows, room
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-SAMPLE = 0.005    # seconds that a sample takes at least
+SAMPLE = 0.002    # seconds that a sample takes at least
 PAUSE = 0.03      # seconds: OpenMP's and OpenBLAS's threads stop spinning within less
 PATIENCE = 20     # seconds that a row takes about at most
 LARGE = 14 << 30  # bytes that must be available for a row that is large
