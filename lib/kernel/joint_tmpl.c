@@ -28,18 +28,28 @@ INLINE wide wide_madd(wide a, wide b, wide c) {
     return _mm512_fmadd_pd(a, b, c);
 }
 
-INLINE wide wide_from_floats(const float *p, wide_mask some) {
-    return _mm512_cvtps_pd(_mm256_maskz_loadu_ps(some, p));
-}
-
 INLINE void wide_to_floats(float *p, wide_mask some, wide x) {
     _mm256_mask_storeu_ps(p, some, _mm512_cvtpd_ps(x));
 }
 
-/* Whether all of x is in 0 .. most. */
-INLINE bool within(wide x, wide most) {
-    return (_mm512_cmp_pd_mask(x, _mm512_setzero_pd(), _CMP_GE_OQ) &
-            _mm512_cmp_pd_mask(x, most, _CMP_LE_OQ)) == 0xff;
+/* The bits of floats, of which those that are finite and not negative are the smallest; and the
+ * largest of either. */
+typedef __m256i float_bits;
+
+INLINE float_bits bits_of(const float *p, wide_mask some) {
+    return _mm256_maskz_loadu_epi32(some, p);
+}
+
+INLINE wide wide_from_bits(float_bits x) {
+    return _mm512_cvtps_pd(_mm256_castsi256_ps(x));
+}
+
+INLINE float_bits larger_bits(float_bits a, float_bits b) {
+    return _mm256_max_epu32(a, b);
+}
+
+INLINE float_bits no_bits(void) {
+    return _mm256_setzero_si256();
 }
 
 #else
@@ -68,51 +78,84 @@ INLINE wide wide_madd(wide a, wide b, wide c) {
     return _mm256_fmadd_pd(a, b, c);
 }
 
-INLINE wide wide_from_floats(const float *p, wide_mask some) {
-    return _mm256_cvtps_pd(_mm_maskload_ps(p, some));
-}
-
 INLINE void wide_to_floats(float *p, wide_mask some, wide x) {
     _mm_maskstore_ps(p, some, _mm256_cvtpd_ps(x));
 }
 
-INLINE bool within(wide x, wide most) {
-    return _mm256_movemask_pd(_mm256_and_pd(_mm256_cmp_pd(x, _mm256_setzero_pd(), _CMP_GE_OQ),
-                                            _mm256_cmp_pd(x, most, _CMP_LE_OQ))) == 0xf;
+typedef __m128i float_bits;
+
+INLINE float_bits bits_of(const float *p, wide_mask some) {
+    return _mm_castps_si128(_mm_maskload_ps(p, some));
+}
+
+INLINE wide wide_from_bits(float_bits x) {
+    return _mm256_cvtps_pd(_mm_castsi128_ps(x));
+}
+
+INLINE float_bits larger_bits(float_bits a, float_bits b) {
+    return _mm_max_epu32(a, b);
+}
+
+INLINE float_bits no_bits(void) {
+    return _mm_setzero_si128();
 }
 
 #endif
 
-static bool widen(int64_t rows, int64_t c, const void *x, int64_t ldx, int64_t repeats,
-                  const void *weight, double *y, int64_t ldy) {
-    const float *in = x, *w = weight;
-    const wide most = wide_of((double)FLT_MAX), one = wide_of(1);
-    bool good = true;
-    for (int64_t i = 0; i < rows; i++, in += repeats * ldx, y += ldy)
+INLINE float_bits widen_rows(const bool weighted, const bool one, int64_t rows, int64_t c,
+                             const float *x, int64_t ldx, int64_t repeats, const float *weight,
+                             double *y, int64_t ldy) {
+    float_bits largest = no_bits();
+    for (int64_t i = 0; i < rows; i++, x += repeats * ldx, y += ldy)
         for (int64_t k = 0; k < ldy; k += WIDE) {
             const wide_mask some = first_wide(MI__MAX(c - k, 0));
             wide sum = wide_of(0);
-            for (int64_t j = 0; j < repeats; j++) {
-                wide value = wide_from_floats(in + j * ldx + k, some);
-                good &= within(value, most);
-                sum = wide_madd(w == NULL ? one : wide_of((double)w[i * repeats + j]), value, sum);
+            for (int64_t j = 0; j < (one ? 1 : repeats); j++) {
+                const float_bits bits = bits_of(x + j * ldx + k, some);
+                const wide value = wide_from_bits(bits);
+                largest = larger_bits(largest, bits);
+                if (weighted)
+                    sum = wide_madd(wide_of((double)weight[i * repeats + j]), value, sum);
+                else
+                    sum = one ? value : (wide)(sum + value);
             }
             wide_store(y + k, sum);
         }
+    return largest;
+}
+
+/* Where a bit pattern was too large: was it more than a zero with a sign? */
+static bool good_rows(int64_t rows, int64_t c, const float *x, int64_t ldx) {
+    bool good = true;
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t k = 0; k < c; k++)
+            good &= (x[i * ldx + k] >= 0) & (x[i * ldx + k] <= FLT_MAX);
     return good;
+}
+
+static bool widen(int64_t rows, int64_t c, const void *x, int64_t ldx, int64_t repeats,
+                  const void *weight, double *y, int64_t ldy) {
+    const float_bits bits =
+        weight != NULL ? widen_rows(true, false, rows, c, x, ldx, repeats, weight, y, ldy)
+        : repeats > 1  ? widen_rows(false, false, rows, c, x, ldx, repeats, NULL, y, ldy)
+                       : widen_rows(false, true, rows, c, x, ldx, 1, NULL, y, ldy);
+    uint32_t each[sizeof bits / sizeof(uint32_t)], most = 0;
+    memcpy(each, &bits, sizeof bits);
+    for (size_t i = 0; i < sizeof bits / sizeof(uint32_t); i++)
+        most = MI__MAX(most, each[i]);
+    return most < 0x7f800000 || good_rows(rows * repeats, c, x, ldx);
 }
 
 static void narrow(int64_t rows, int64_t c, const double *x, int64_t ldx, int64_t repeats,
                    const void *weight, void *y, int64_t ldy) {
     const float *w = weight;
     float *out = y;
-    const wide one = wide_of(1);
-    for (int64_t i = 0; i < rows * repeats; i++, out += ldy) {
-        const double *from = x + i / repeats * ldx;
-        const wide counts = w == NULL ? one : wide_of((double)w[i]);
-        for (int64_t k = 0; k < c; k += WIDE)
-            wide_to_floats(out + k, first_wide(c - k), counts * wide_load(from + k));
-    }
+    for (int64_t i = 0; i < rows; i++, x += ldx)
+        for (int64_t j = 0; j < repeats; j++, out += ldy) {
+            const wide counts = wide_of(w == NULL ? 1 : (double)*w++);
+            for (int64_t k = 0; k < c; k += WIDE)
+                wide_to_floats(out + k, first_wide(c - k), counts * wide_load(x + k));
+        }
 }
 
 INLINE void one_tile(const int vectors, const mi__tiles *t, int64_t i, int64_t j) {

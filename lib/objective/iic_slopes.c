@@ -71,19 +71,20 @@ void mi__iic_sums(mi_iic *iic) {
     }
 }
 
+/* The upper triangle becomes that of (A + A^T) / 2. */
 static void symmetrize(void *arg, int64_t index) {
-    mi__iic_head *h = ((job *)arg)->h;
+    const mi__iic_head *h = ((job *)arg)->h;
     const int64_t top = index * TILE, bottom = MI__MIN(top + TILE, h->classes);
     for (int64_t left = top; left < h->classes; left += TILE)
         for (int64_t c = top; c < bottom; c++)
             for (int64_t d = MI__MAX(left, c); d < MI__MIN(left + TILE, h->classes); d++) {
-                double *upper = &h->joint[c * h->ld + d], *lower = &h->joint[d * h->ld + c];
-                *upper = *lower = 0.5 * *upper + 0.5 * *lower;
+                double *upper = &h->joint[c * h->ld + d];
+                *upper = 0.5 * *upper + 0.5 * h->joint[d * h->ld + c];
             }
 }
 
 static void turn(void *arg, int64_t index) {
-    mi__iic_head *h = ((job *)arg)->h;
+    const mi__iic_head *h = ((job *)arg)->h;
     const int64_t top = index * TILE, bottom = MI__MIN(top + TILE, h->classes);
     for (int64_t left = 0; left < h->classes; left += TILE)
         for (int64_t c = top; c < bottom; c++)
@@ -102,44 +103,90 @@ static void weigh_marginals(const mi_iic *iic, mi__iic_head *h) {
     }
 }
 
-/* A becomes G, infinite where P is 0. */
-static void find_slopes(void *arg, int64_t begin, int64_t end) {
+/* A row of A from column d on becomes G, infinite where P is 0; returns the part of the loss. */
+static double find_slopes(const job *j, int64_t c, int64_t d, int64_t count) {
+    const mi__iic_head *h = j->h;
+    double *a = h->joint + c * h->ld + d;
+    return j->iic->kernels->slopes(count, a, h->sum, h->row[c], h->column + d, a);
+}
+
+static void slope_rows(void *arg, int64_t begin, int64_t end) {
     const job *j = arg;
-    mi__iic_head *h = j->h;
-    for (int64_t c = begin; c < end; c++) {
-        double *a = h->joint + c * h->ld;
-        h->part[c] = j->iic->kernels->slopes(h->classes, a, h->sum, h->row[c], h->column, a);
+    for (int64_t c = begin; c < end; c++)
+        j->h->part[c] = find_slopes(j, c, 0, j->h->classes);
+}
+
+/* The upper triangle, what is beside the diagonal counted twice. */
+static void slope_triangle(void *arg, int64_t index) {
+    const job *j = arg;
+    const int64_t k = j->h->classes;
+    for (int64_t c = index * TILE; c < MI__MIN((index + 1) * TILE, k); c++) {
+        j->h->part[c] = find_slopes(j, c, c, 1);
+        if (c + 1 < k)
+            j->h->part[c] += 2 * find_slopes(j, c, c + 1, k - c - 1);
     }
 }
 
-/* G becomes H, and where P is 0, H is: the limit, infinity, would serve nobody, and behind a
- * softmax it only meets factors of 0. */
-static void center(void *arg, int64_t begin, int64_t end) {
+/* H from G. Where P is 0, H is: the limit, infinity, would serve nobody, and behind a softmax it
+ * only meets factors of 0. */
+static inline double centered(double g, double loss, double factor) {
+    return g == HUGE_VAL ? 0 : (g - loss) * factor;
+}
+
+static void center_rows(void *arg, int64_t begin, int64_t end) {
     const job *j = arg;
     const mi__iic_head *h = j->h;
     const double loss = h->loss, factor = j->factor;
     for (int64_t c = begin; c < end; c++) {
         double *g = h->joint + c * h->ld;
         for (int64_t d = 0; d < h->classes; d++)
-            g[d] = g[d] == HUGE_VAL ? 0 : (g[d] - loss) * factor;
-        if (h->single != NULL)
-            for (int64_t d = 0; d < h->classes; d++)
-                h->single[c * h->classes + d] = (float)g[d];
+            g[d] = centered(g[d], loss, factor);
     }
+}
+
+/* And the lower triangle from the upper one. */
+static void center_triangle(void *arg, int64_t index) {
+    const job *j = arg;
+    const mi__iic_head *h = j->h;
+    const double loss = h->loss, factor = j->factor;
+    const int64_t top = index * TILE, bottom = MI__MIN(top + TILE, h->classes);
+    for (int64_t left = top; left < h->classes; left += TILE) {
+        const int64_t right = MI__MIN(left + TILE, h->classes);
+        for (int64_t c = top; c < bottom; c++)
+            for (int64_t d = MI__MAX(left, c); d < right; d++)
+                h->joint[c * h->ld + d] = centered(h->joint[c * h->ld + d], loss, factor);
+        for (int64_t d = left; d < right; d++)
+            for (int64_t c = top; c < MI__MIN(bottom, d); c++)
+                h->joint[d * h->ld + c] = h->joint[c * h->ld + d];
+    }
+}
+
+static void round_rows(void *arg, int64_t begin, int64_t end) {
+    const mi__iic_head *h = ((job *)arg)->h;
+    for (int64_t c = begin; c < end; c++)
+        for (int64_t d = 0; d < h->classes; d++)
+            h->single[c * h->classes + d] = (float)h->joint[c * h->ld + d];
 }
 
 static void finish_head(const mi_iic *iic, mi__iic_head *h) {
     job j = {iic, h, 1.0 / iic->count / h->sum};
-    if (iic->symmetric)
-        each_tile_row(&j, symmetrize);
     weigh_marginals(iic, h);
-    each_row(&j, find_slopes);
+    if (iic->symmetric) {
+        each_tile_row(&j, symmetrize);
+        each_tile_row(&j, slope_triangle);
+    } else
+        each_row(&j, slope_rows);
     h->loss = 0;
     for (int64_t c = 0; c < h->classes; c++)
         h->loss += h->part[c];
-    each_row(&j, center);
-    if (!iic->symmetric)
+    if (iic->symmetric)
+        each_tile_row(&j, center_triangle);
+    else {
+        each_row(&j, center_rows);
         each_tile_row(&j, turn);
+    }
+    if (h->single != NULL)
+        each_row(&j, round_rows);
 }
 
 double mi__iic_slopes(mi_iic *iic) {
