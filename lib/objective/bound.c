@@ -115,8 +115,19 @@ void mi_bound_destroy(mi_bound *bound) {
     if (bound == NULL)
         return;
     mi_context *context = bound->context;
+    for (int i = 0; i < MI__BOUND_ROOMS; i++)
+        mi__free(context, bound->room[i].memory, bound->room[i].bytes, 1);
     mi__free(context, bound, 1, sizeof *bound);
     mi_context_destroy(context);
+}
+
+char *mi__bound_room(mi_bound *bound, int which, int64_t bytes) {
+    if (bytes > bound->room[which].bytes) {
+        mi__free(bound->context, bound->room[which].memory, bound->room[which].bytes, 1);
+        bound->room[which].memory = mi__alloc(bound->context, bytes, 1);
+        bound->room[which].bytes = bound->room[which].memory == NULL ? 0 : bytes;
+    }
+    return bound->room[which].memory;
 }
 
 /* Flags and counts are whole numbers. */

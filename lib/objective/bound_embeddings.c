@@ -11,6 +11,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #define STRIP_BYTES ((int64_t)4 << 20)
 #define LEAST_ROWS 48 /* of a strip: fewer would leave the products without work */
@@ -251,7 +252,7 @@ static mi_status load(const side *s) {
 }
 
 /* Through the division by the length: what points along the row has no effect. */
-static void store_rows(void *arg, int64_t begin_row, int64_t end_row) {
+static void finish_rows(void *arg, int64_t begin_row, int64_t end_row) {
     const side *s = arg;
     const embeddings *m = s->m;
     const mi__kernels *k = m->k;
@@ -261,13 +262,34 @@ static void store_rows(void *arg, int64_t begin_row, int64_t end_row) {
         const void *x = row_of(m, s->to, i, d);
         if (m->io.normalize != 0)
             k->add_scaled(d, -k->dot(d, gradient, x) / (s->factor * s->factor), x, gradient);
-        k->scale(d, s->factor / s->length[i], gradient, row_of(m, s->out, i, s->ldout));
+        k->scale(d, s->factor / s->length[i], gradient, gradient);
     }
+}
+
+static mi_status finish(const side *s) {
+    const embeddings *m = s->m;
+    double least = 0, most = 0;
+    if (s->out == NULL)
+        return MI_OK;
+    mi__parallel_ranges(m->bound->context, s->rows, 1 + 8192 / m->io.d, finish_rows, (void *)s);
+    if (!m->k->extent(s->rows * m->io.d, s->gradient, &least, &most))
+        return mi__fail(MI_E_NUMERIC,
+                        "the gradient of %s by %s overflows: the scores are too large "
+                        "for this bound",
+                        m->bound->kind->name, s->name);
+    return MI_OK;
+}
+
+static void copy_rows(void *arg, int64_t begin_row, int64_t end_row) {
+    const side *s = arg;
+    const size_t bytes = (size_t)s->m->io.d * s->m->k->real;
+    for (int64_t i = begin_row; i < end_row; i++)
+        memcpy(row_of(s->m, s->out, i, s->ldout), row_of(s->m, s->gradient, i, s->m->io.d), bytes);
 }
 
 static void store(const side *s) {
     if (s->out != NULL)
-        mi__parallel_ranges(s->m->bound->context, s->rows, 1 + 8192 / s->m->io.d, store_rows,
+        mi__parallel_ranges(s->m->bound->context, s->rows, 1 + 8192 / s->m->io.d, copy_rows,
                             (void *)s);
 }
 
@@ -400,8 +422,13 @@ static mi_status run(embeddings *m, mi_bound_result *found) {
     MI__TRY(load(&v));
     m->source.dbaseline = io->dbaseline == NULL ? NULL : m->dbaseline;
     MI__TRY(mi__bound_run(m->bound, m->k, &m->source, found));
+    double slope = io->dtemperature == NULL ? 0 : temperature_slope(m);
+    if (!isfinite(slope))
+        return mi__fail(MI_E_NUMERIC, "the gradient by the temperature is %g", slope);
+    MI__TRY(finish(&u));
+    MI__TRY(finish(&v));
     if (io->dtemperature != NULL)
-        *io->dtemperature = temperature_slope(m);
+        *io->dtemperature = slope;
     if (io->dbaseline != NULL)
         m->k->scale(io->n, 1, m->dbaseline, io->dbaseline);
     store(&u);
@@ -422,16 +449,13 @@ static mi_status evaluate(mi_bound *bound, const mi__kernels *k, const void *the
     MI__TRY(check(&m));
     plan(&m);
     MI__TRY(mi__bound_count(bound, &m.source, m.io.n));
-    int64_t bytes = lay_out(&m, NULL);
-    char *room = mi__alloc(bound->context, bytes, 1);
+    char *room = mi__bound_room(bound, MI__ROOM_SOURCE, lay_out(&m, NULL));
     if (room == NULL)
         return MI_E_NOMEM;
     (void)lay_out(&m, room);
-    mi_status status = run(&m, &found);
-    mi__free(bound->context, room, bytes, 1);
-    if (status == MI_OK)
-        mi__bound_report(result, &found);
-    return status;
+    MI__TRY(run(&m, &found));
+    mi__bound_report(result, &found);
+    return MI_OK;
 }
 
 mi_status mi_bound_eval_embeddings_f32(mi_bound *bound, const mi_bound_embeddings_f32 *io,

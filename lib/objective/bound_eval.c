@@ -392,13 +392,10 @@ mi_status mi__bound_run(mi_bound *bound, const mi__kernels *k, mi__source *sourc
     g.most_parts = source->strip * source->width < WORTH
                        ? 1
                        : MI__MIN(source->strip, 4 * (int64_t)mi_context_threads(bound->context));
-    int64_t bytes = lay_out(&g);
-    g.room = mi__alloc(bound->context, bytes, 1);
+    g.room = mi__bound_room(bound, MI__ROOM_ENGINE, lay_out(&g));
     if (g.room == NULL)
         return MI_E_NOMEM;
     (void)lay_out(&g);
     source->e = &g.e;
-    mi_status status = run(&g, result);
-    mi__free(bound->context, g.room, bytes, 1);
-    return status;
+    return run(&g, result);
 }

@@ -144,7 +144,8 @@ static void interpolated_finish(const mi__evaluation *e, const double *sums,
                                 mi_bound_result *result) {
     result->estimate = 1 + sums[0] / e->pairs - sums[1] / e->others;
     result->loss = -result->estimate;
-    result->cap = sums[2] / e->pairs - log(e->values.alpha);
+    /* Below alpha = 1, the term of Q may vanish; its expectation at the best critic is 1. */
+    result->cap = sums[2] / e->pairs - log(e->values.alpha) + (e->values.alpha < 1 ? 1 : 0);
 }
 
 static const mi__bound_param params[] = {
@@ -156,7 +157,7 @@ static const mi__bound_param params[] = {
 const mi__bound_kind mi__bound_interpolated = {
     .name = "interpolated",
     .summary = "I_alpha: trades infonce's bias for tuba's variance by mixing their baselines",
-    .cap = "ln((n - 1) / alpha)",
+    .cap = "ln((n - 1) / alpha) in expectation, one nat more on a batch",
     .variance = "grows as alpha falls",
     .citation = "B. Poole et al., \"On variational bounds of mutual information\", ICML 2019",
     .side = MI_BOUND_LOWER,

@@ -245,18 +245,16 @@ static mi_status evaluate(mi_bound *bound, const mi__kernels *k, const void *the
     MI__TRY(mi__bound_check(bound, MI_BOUND_MATRIX, m.io.baseline != NULL || m.io.dbaseline != NULL,
                             result));
     MI__TRY(check(k, &m));
-    const bool counted = bound->values.columns > 0 && m.io.mask != NULL;
-    if (counted) {
-        m.column_count = mi__alloc_zero(bound->context, m.width, sizeof *m.column_count);
+    if (bound->values.columns > 0 && m.io.mask != NULL) {
+        int64_t bytes = m.width * (int64_t)sizeof *m.column_count;
+        m.column_count = (int64_t *)(void *)mi__bound_room(bound, MI__ROOM_SOURCE, bytes);
         if (m.column_count == NULL)
             return MI_E_NOMEM;
+        memset(m.column_count, 0, (size_t)bytes);
     }
-    mi_status status = run(bound, &m, &found);
-    if (counted)
-        mi__free(bound->context, m.column_count, m.width, sizeof *m.column_count);
-    if (status == MI_OK)
-        mi__bound_report(result, &found);
-    return status;
+    MI__TRY(run(bound, &m, &found));
+    mi__bound_report(result, &found);
+    return MI_OK;
 }
 
 mi_status mi_bound_eval_matrix_f32(mi_bound *bound, const mi_bound_matrix_f32 *io,

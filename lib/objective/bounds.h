@@ -70,13 +70,23 @@ typedef struct mi__bound_kind {
 #include "bound_list.h"
 #undef MI__BOUND
 
+enum { MI__ROOM_ENGINE, MI__ROOM_SOURCE, MI__BOUND_ROOMS };
+
 struct mi_bound {
     mi_context *context;
     const mi__bound_kind *kind;
     mi__bound_values values;
     double log_average; /* of mine */
     int64_t steps;
+    struct {
+        char *memory;
+        int64_t bytes;
+    } room[MI__BOUND_ROOMS]; /* kept from one evaluation to the next */
 };
+
+/* At least so many bytes of one of the handle's rooms; what was there is lost. NULL if memory is
+ * short. */
+char *mi__bound_room(mi_bound *bound, int which, int64_t bytes);
 
 /* -- rows -------------------------------------------------------------------------------------- */
 
