@@ -383,8 +383,10 @@ LIBMI_API LIBMI_NODISCARD mi_status mi_bound_eval_vectors_f64(mi_bound *bound,
                                                               mi_bound_result *result);
 
 /**
- * The bound on a matrix of scores. With a mask, means run over what is left, and
- * a row whose own pairs are all masked counts for nothing but as negatives of others.
+ * The bound on a matrix of scores. With a mask, means run over what is left. A
+ * row whose own pairs are all masked has no term where each pair is compared with
+ * its row (infonce, flo, ...); its other scores still count among those of Q.
+ * Scores that a bound doesn't look at, masked or not, may be anything.
  *
  * @param bound           the bound
  * @param io              scores in, gradients out

@@ -180,7 +180,7 @@ static double critic_score(enum critic critic, gauss g, const double *x, const d
     }
 }
 
-enum { N = 16, BATCHES = 2000, MOST_D = 2 };
+enum { N = 16, BATCHES = 1500, MOST_D = 2 };
 
 typedef struct batch {
     double s[N * N], baseline[N];
