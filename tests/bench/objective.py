@@ -10,7 +10,8 @@ with a pause between so that no thread of one still spins while the other comput
 PyTorch's time by libmi's, that of the medians and of the minima; the quartiles are those of the
 ratios of single rounds. A row that misses what it aims at (5 for small inputs, else 2) is marked.
 So is one during which other processes were busy: PyTorch's threads wait for each other at every
-step, and one that has to wait for its processor makes PyTorch look far slower than it is.
+step, and one that has to wait for its processor makes PyTorch look far slower than it is. With
+--threads 1 and many rounds the minima of quick rows hold even then.
 
 What PyTorch runs is what one would write there: its gradients are set to None before each step, and
 masks and targets are made in advance. IIC is the paper's code, but with a product of matrices where
