@@ -16,8 +16,8 @@
  *
  * A matrix may be *local*, with L columns for each row: row i is the summary of
  * sample i, columns i L to i L + L - 1 are its locations. They all belong to
- * row i; a location of its own is never a negative of row i. This is the local form of Deep
- * InfoMax, and L = 1 is the plain one.
+ * row i, and a location of its own is never one of its negatives. This is the
+ * local form of Deep InfoMax; L = 1 is the plain one.
  *
  * What comes out is an **estimate** of the mutual information in nats, and a
  * **loss** with its gradient, to be descended: where the bound is a lower one,
@@ -47,10 +47,13 @@
  *     club          E f - E g, on f = ln q(row|column)                   upper
  *     club-sampled  the same with one g a row                            upper
  *
- * "Lower" holds in expectation, for any critic. jsd, reverse-kl, hellinger and
- * pearson are trained by their own divergence; their optimal critics give the density ratio away,
- * and the estimate puts it into the bound of Nguyen, Wainwright and Jordan.
- * "Upper" holds if q is the true conditional density, and its loss is +estimate.
+ * "Lower" holds in expectation over batches, for any critic; for dv, mine and
+ * total-variation only as their number of scores grows: the logarithm and the
+ * square of a mean are biased upwards on a small batch. jsd, reverse-kl,
+ * hellinger and pearson are trained by their own divergence; their optimal
+ * critics give the density ratio away, and the estimate puts it into the bound
+ * of Nguyen, Wainwright and Jordan. "Upper" holds if q is the true conditional
+ * density; the loss is +estimate.
  *
  * D. Barber, F. Agakov, NIPS 2003 (tuba's ancestor); M. Donsker, S. Varadhan,
  * CPAM 1983; X. Nguyen, M. Wainwright, M. Jordan, IEEE TIT 2010; S. Nowozin, B.
@@ -68,53 +71,6 @@ LIBMI_BEGIN_DECLS
 
 /** Opaque: one bound with its parameters, its state and its workspace. */
 typedef struct mi_bound mi_bound;
-
-/** Which side of the mutual information a bound is on. */
-enum mi_bound_side {
-    MI_BOUND_LOWER = 1,  /**< at most I in expectation: maximise */
-    MI_BOUND_UPPER = 2,  /**< at least I, under its conditions: minimise */
-    MI_BOUND_NEITHER = 3 /**< an estimate without a guarantee: maximise */
-};
-
-/** What a bound can be asked on; flags. */
-enum mi_bound_shape {
-    MI_BOUND_VECTORS = 1,   /**< any n scores of P, any m of Q */
-    MI_BOUND_GROUPS = 2,    /**< vectors too, but m is k n: the i-th k of Q are row i's */
-    MI_BOUND_MATRIX = 4,    /**< a matrix of scores, plain or local */
-    MI_BOUND_EMBEDDINGS = 8 /**< embeddings, plain or local */
-};
-
-/** What a bound does; flags. */
-enum mi_bound_trait {
-    MI_BOUND_SURROGATE = 1, /**< loss is not -estimate (or estimate, if upper) */
-    MI_BOUND_STATE = 2,     /**< a step depends on those before it */
-    MI_BOUND_BASELINE = 4,  /**< takes a baseline for each row */
-    MI_BOUND_ORDERED = 8    /**< depends on the order of the samples */
-};
-
-/** A kind of bound: a report, see base.h. Strings are constant. */
-typedef struct mi_bound_info {
-    uint64_t struct_size; /**< sizeof(mi_bound_info) */
-    const char *name;     /**< for mi_bound_create(), such as "infonce" */
-    const char *summary;  /**< a sentence */
-    const char *cap;      /**< the most that the estimate can be, in words */
-    const char *variance; /**< how far to trust a single batch, in words */
-    const char *citation; /**< the paper it comes from */
-    int32_t side;         /**< an mi_bound_side */
-    int32_t shapes;       /**< mi_bound_shape flags */
-    int32_t traits;       /**< mi_bound_trait flags */
-    int32_t params;       /**< how many parameters, see mi_bound_param() */
-} mi_bound_info;
-
-/** A parameter of a kind: a report, see base.h. */
-typedef struct mi_bound_param {
-    uint64_t struct_size; /**< sizeof(mi_bound_param) */
-    const char *name;     /**< for mi_bound_set() */
-    const char *help;     /**< a sentence */
-    double initial;       /**< its value until it is set */
-    double least;         /**< the least allowed value */
-    double most;          /**< the greatest allowed value, may be infinite */
-} mi_bound_param;
 
 /** What an evaluation tells: a report, see base.h. */
 typedef struct mi_bound_result {
@@ -239,40 +195,10 @@ typedef struct mi_bound_embeddings_f64 {
 } mi_bound_embeddings_f64;
 
 /**
- * The kinds of bounds, one after another.
- *
- * @param index        0 and up
- * @param[in,out] info struct_size set; receives the description
- * @return MI_OK; MI_E_ARG (no kind has that index, NULL info); MI_E_ABI
- * @since 0.1
- */
-LIBMI_API LIBMI_NODISCARD mi_status mi_bound_list(int32_t index, mi_bound_info *info);
-
-/**
- * The parameters of a kind of bound, one after another. Choices are numbers too:
- *
- *     diagonal  1: the pairs of P count as pairs of Q as well. 0: they don't
- *     columns   infonce's share of the columns: 0 rows, 1 columns, 0.5 both alike
- *     rate      mine: the share of the new batch in the moving average
- *     log-baseline  where no baseline is given for each row
- *     alpha, tau    of interpolated and smile
- *     shift     jsd, smile: 0 leaves the - 2 ln 2 out of the loss
- *     offset    club-sampled: the one negative of row i is column i + offset, mod n
- *
- * @param bound        the name of a kind
- * @param index        0 to params - 1
- * @param[in,out] param  struct_size set; receives the description
- * @return MI_OK; MI_E_ARG (unknown name, no such index, NULL); MI_E_ABI
- * @since 0.1
- */
-LIBMI_API LIBMI_NODISCARD mi_status mi_bound_param_list(const char *bound, int32_t index,
-                                                        mi_bound_param *param);
-
-/**
  * Makes a bound.
  *
  * @param context   NULL for a private default one; retained
- * @param name      a kind, such as "infonce"; see the top and mi_bound_list()
+ * @param name      a kind, such as "infonce"; see the top, and mi_bound_list() of bound_info.h
  * @param[out] out  receives the handle; destroy it with mi_bound_destroy()
  * @return MI_OK; MI_E_ARG (unknown name: the message lists them); MI_E_NOMEM
  * @since 0.1
@@ -289,7 +215,18 @@ LIBMI_API LIBMI_NODISCARD mi_status mi_bound_create(mi_context *context, const c
 LIBMI_API void mi_bound_destroy(mi_bound *bound);
 
 /**
- * Sets a parameter, from the next evaluation on.
+ * Sets a parameter, from the next evaluation on. Choices are numbers too:
+ *
+ *     diagonal      1: the pairs of P count as pairs of Q as well. 0: they don't.
+ *                   Vectors have no diagonal.
+ *     columns       infonce's share of the columns: 0 rows, 1 columns, 0.5 both alike
+ *     rate          mine: the share of the new batch in the moving average
+ *     log-baseline  where no baseline is given for each row
+ *     alpha, tau    of interpolated and smile
+ *     shift         jsd, smile: 0 leaves the - 2 ln 2 out of the loss
+ *     offset        club-sampled: the other sample of row i is i + offset, modulo n
+ *
+ * Which bound has which, with defaults and ranges: mi_bound_param_list().
  *
  * @param bound  the bound
  * @param name   of the parameter
@@ -350,7 +287,7 @@ LIBMI_API int32_t mi_bound_at_cap(const mi_bound_result *result);
 /**
  * The bound on vectors of scores.
  *
- * Scores must be finite. If the loss or a gradient would overflow (nwj with a
+ * Scores must be finite, and within 1e150 in size. If the loss or a gradient would overflow (nwj with a
  * score of 1000, say), that is MI_E_NUMERIC too: no infinity ever comes out.
  * An evaluation that wants no gradient leaves the state of mine alone.
  *
@@ -361,8 +298,8 @@ LIBMI_API int32_t mi_bound_at_cap(const mi_bound_result *result);
  *         to compare with); MI_E_UNSUPPORTED (columns of infonce, baselines where
  *         the bound has none); MI_E_NUMERIC (NaN, infinity, overflow: the message
  *         says where); MI_E_NOMEM. On failure no output is written.
- * @note O(n + m) time; O(m / n) memory, or a constant. The result is the same at any
- *       number of threads.
+ * @note O(n + m) time; O((n + m) / 8192) memory, for groups O(n). The result is the same
+ *       at any number of threads.
  * @since 0.1
  */
 LIBMI_API LIBMI_NODISCARD mi_status mi_bound_eval_vectors_f32(mi_bound *bound,
@@ -422,9 +359,9 @@ LIBMI_API LIBMI_NODISCARD mi_status mi_bound_eval_matrix_f64(mi_bound *bound,
  * @param[in,out] result  struct_size set; receives estimate, loss and cap; may be NULL
  * @return as mi_bound_eval_matrix_f32(); MI_E_NUMERIC also for a row of length 0
  *         that is to be normalised
- * @note Three products of n x n L x d; dv and mine on the whole matrix and the columns
- *       of infonce take a fourth. Memory O(n L d), plus a strip of rows of scores of
- *       some MiB. The result is the same at any number of threads if the products don't go
+ * @note Three products of n x n L x d; dv, mine and the columns of infonce take a fourth,
+ *       club-sampled none. Memory O(n L d), plus a strip of at least 48 rows of scores,
+ *       4 MiB or more, kept in the handle. The result is the same at any number of threads if the products don't go
  *       through the BLAS, which they do without AVX-512 and in float64.
  * @since 0.1
  */

@@ -11,9 +11,10 @@
  *     A = sum_i z_i zt_i^T,   P = (A + A^T) / 2 / sum(A),   p_c = sum_d P_cd
  *     loss = - sum_cd P_cd (ln P_cd - lambda ln p_c - lambda ln p_d)
  *
- * (with weights w_i, z_i zt_i^T counts w_i), which is -I for lambda = 1, in [-ln K, 0]. A lambda above 1 adds weight to
- * the entropy of the clusters and so works against empty ones; the floor is then
- * -(2 lambda - 1) ln K. 0 ln 0 is 0: nothing is added to or clipped from P.
+ * which is -I for lambda = 1, in [-ln K, 0]. Pairs may have weights: z_i zt_i^T then counts
+ * w_i. A lambda above 1 adds weight to the entropy of the clusters and so works against empty
+ * ones; the floor is then -(2 lambda - 1) ln K. 0 ln 0 is 0: nothing is added to or clipped
+ * from P.
  *
  * X. Ji, J. Henriques, A. Vedaldi, "Invariant Information Clustering for
  * Unsupervised Image Classification and Segmentation", ICCV 2019.

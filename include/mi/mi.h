@@ -5,7 +5,7 @@
 /** @file
  * All of libmi. Include it as <mi/mi.h>, or single headers as <mi/iic.h>.
  *
- *     tier 1, on your buffers:  iic.h  bound.h  prior.h  assign.h  score.h
+ *     tier 1, on your buffers:  iic.h  bound.h  bound_info.h  prior.h  assign.h  score.h
  *     tier 2, networks:         dataset.h -> pairs.h -> encoder.h -> optimizer.h
  *                               cluster.h joins them; image.h for pictures
  *     below both:               base.h  status.h  context.h  version.h
@@ -16,6 +16,7 @@
 #include "context.h"
 #include "iic.h"
 #include "bound.h"
+#include "bound_info.h"
 #include "prior.h"
 #include "assign.h"
 #include "score.h"

@@ -11,6 +11,7 @@
 #include "../kernel/kernel.h"
 
 #include <mi/bound.h>
+#include <mi/bound_info.h>
 
 #include <math.h>
 

@@ -24,7 +24,7 @@ LAYERS = {
 # public header -> the folder that implements it
 HOME = {
     'base.h': 'base', 'status.h': 'base', 'context.h': 'base', 'version.h': 'base',
-    'iic.h': 'objective', 'bound.h': 'objective', 'prior.h': 'objective', 'assign.h': 'assign', 'score.h': 'evaluate',
+    'iic.h': 'objective', 'bound.h': 'objective', 'bound_info.h': 'objective', 'prior.h': 'objective', 'assign.h': 'assign', 'score.h': 'evaluate',
     'dataset.h': 'data', 'pairs.h': 'data', 'image.h': 'io',
     'encoder.h': 'net', 'optimizer.h': 'net', 'cluster.h': 'model',
 }
