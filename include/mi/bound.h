@@ -287,8 +287,9 @@ LIBMI_API int32_t mi_bound_at_cap(const mi_bound_result *result);
 /**
  * The bound on vectors of scores.
  *
- * Scores must be finite, and within 1e150 in size. If the loss or a gradient would overflow (nwj with a
- * score of 1000, say), that is MI_E_NUMERIC too: no infinity ever comes out.
+ * Scores must be finite, and within 1e150 in size. If the loss or a gradient
+ * would overflow (nwj with a score of 1000, say), that is MI_E_NUMERIC too: no
+ * infinity ever comes out of either.
  * An evaluation that wants no gradient leaves the state of mine alone.
  *
  * @param bound           the bound
@@ -361,8 +362,9 @@ LIBMI_API LIBMI_NODISCARD mi_status mi_bound_eval_matrix_f64(mi_bound *bound,
  *         that is to be normalised
  * @note Three products of n x n L x d; dv, mine and the columns of infonce take a fourth,
  *       club-sampled none. Memory O(n L d), plus a strip of at least 48 rows of scores,
- *       4 MiB or more, kept in the handle. The result is the same at any number of threads if the products don't go
- *       through the BLAS, which they do without AVX-512 and in float64.
+ *       4 MiB or more, kept in the handle. The result is the same at any number of
+ *       threads unless the products go through the BLAS, as they do in float64 and
+ *       without AVX-512.
  * @since 0.1
  */
 LIBMI_API LIBMI_NODISCARD mi_status mi_bound_eval_embeddings_f32(mi_bound *bound,
