@@ -460,10 +460,12 @@ static int64_t matrix_count(int64_t rows, int64_t columns, int64_t ld) {
 }
 
 static int64_t some_size(void) {
-    switch (below(4)) {
-    case 0: return 1 + below(8);
-    case 1: return 16 * (1 + below(8));
-    case 2: return 250 + below(200);
+    switch (below(8)) {
+    case 0: return 250 + below(200);
+    case 1:
+    case 2: return 1 + below(8);
+    case 3:
+    case 4: return 16 * (1 + below(8));
     default: return 1 + below(100);
     }
 }
@@ -551,7 +553,7 @@ static void check_product(mi_context *const contexts[3], const factors *f) {
         void *gemm = multiplied(k, NULL, f), *one = multiplied(k, contexts[0], f);
         compare_products(k, f, gemm, reference, scale);
         compare_products(k, f, one, reference, scale);
-        for (int i = 1; i < 3; i++) {
+        for (int i = 1; i < 3 && k->product_work(contexts[i]) > 0; i++) { /* not the BLAS's */
             void *other = multiplied(k, contexts[i], f);
             ck_assert_mem_eq(one, other, count * k->real);
             give_back(other);
@@ -572,7 +574,7 @@ static void check_products(const factors *f, int64_t count) {
 }
 
 START_TEST(products_agree) {
-    check_products(NULL, 150);
+    check_products(NULL, 60);
 }
 END_TEST
 
@@ -611,7 +613,7 @@ START_TEST(parts_of_products_are_the_same) {
         k->product(ctx, false, false, M, N, DEPTH, a, DEPTH, b, N, 0, whole, N, work);
         k->product(ctx, false, false, ROWS, COLUMNS, DEPTH, a + FIRST * DEPTH, DEPTH, b + LEFT, N,
                    0, part, N, work);
-        if (strcmp(k->name, "avx512") == 0) /* BLAS promises nothing */
+        if (k->product_work(ctx) > 0) /* the BLAS promises nothing */
             for (int i = 0; i < ROWS; i++)
                 ck_assert_mem_eq(part + i * N, whole + (FIRST + i) * N + LEFT,
                                  COLUMNS * sizeof(float));
