@@ -3,6 +3,9 @@
  *
  *     kernel [table [images [threads]]]
  *
+ * Then products: those of scores, of their gradients and of joint distributions, each by the
+ * table's own product and by its gemm.
+ *
  * Convolutions in GFLOP/s, counted as the direct ones; the others in GB/s of what they must read
  * and write at least once per pass. The first figure is from the shortest time, the second from the
  * median. */
@@ -156,6 +159,59 @@ static void passes(bench *b, int64_t size, int64_t c) {
         free(b->column[i]);
 }
 
+typedef struct factors {
+    const char *name;
+    bool ta, tb;
+    int64_t m, n, depth;
+    double beta;
+} factors;
+
+static const factors *chosen(const bench *b) {
+    static const factors all[] = {
+        {"scores", false, true, 64, 64, 128, 0},
+        {"scores", false, true, 64, 1024, 128, 0},
+        {"scores", false, true, 256, 8192, 64, 0},
+        {"scores", false, true, 1024, 32768, 16, 0},
+        {"scores", false, true, 1024, 32768, 256, 0},
+        {"gradient of u", false, false, 64, 64, 4096, 0},
+        {"gradient of u", false, false, 1024, 128, 32768, 0},
+        {"gradient of v", true, false, 4096, 16, 256, 1},
+        {"gradient of v", true, false, 32768, 128, 1024, 1},
+        {"joint", true, false, 100, 100, 1024, 0},
+        {"joint", true, false, 1000, 1000, 1024, 0},
+        {"gradient of z", false, false, 1024, 100, 100, 0},
+        {"gradient of z", false, false, 1024, 1000, 1000, 0},
+    };
+    return b->c < (int64_t)(sizeof all / sizeof *all) ? &all[b->c] : NULL;
+}
+
+static void product(bench *b) {
+    const factors *f = chosen(b);
+    b->k->product(b->ctx, f->ta, f->tb, f->m, f->n, f->depth, b->x, f->ta ? f->m : f->depth, b->dx,
+                  f->tb ? f->depth : f->n, f->beta, b->y, f->n, b->work);
+}
+
+static void gemm(bench *b) {
+    const factors *f = chosen(b);
+    b->k->gemm(f->ta, f->tb, f->m, f->n, f->depth, b->x, f->ta ? f->m : f->depth, b->dx,
+               f->tb ? f->depth : f->n, f->beta, b->y, f->n);
+}
+
+static void products(bench *b) {
+    const factors *f;
+    for (b->c = 0; (f = chosen(b)) != NULL; b->c++) {
+        double flop = 2. * (double)(f->m * f->n * f->depth);
+        printf(" %s: %dx%d, %d terms\n", f->name, (int)f->m, (int)f->n, (int)f->depth);
+        b->x = filled(f->m * f->depth);
+        b->dx = filled(f->depth * f->n);
+        b->y = filled(f->m * f->n);
+        b->work = filled((int64_t)(b->k->product_work(b->ctx) / sizeof(float)) + 1);
+        report("product", b, product, flop, "GFLOP/s");
+        report("gemm", b, gemm, flop, "GFLOP/s");
+        free(b->x), free(b->dx), free(b->y), free(b->work);
+    }
+}
+
 int main(int argc, char **argv) {
     static const int64_t shapes[][3] = {{24, 1, 64}, {12, 64, 128}, {6, 128, 256}, {3, 256, 512}};
     int64_t images = argc > 2 ? atoll(argv[2]) : 600;
@@ -174,6 +230,7 @@ int main(int argc, char **argv) {
             convolutions(&b, shapes[i][0], shapes[i][1], shapes[i][2]);
         for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
             passes(&b, shapes[i][0], shapes[i][2]);
+        products(&b);
     }
     mi_context_destroy(b.ctx);
     return EXIT_SUCCESS;
