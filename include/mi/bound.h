@@ -35,7 +35,7 @@
  *     hellinger     loss E(exp(-f) - 1) + E(exp g - 1);
  *                   estimate 1 + E 2f - E exp 2g                         lower
  *     pearson       loss E(g + g^2 / 4) - E f;
- *                   estimate E ln(1 + f / 2) - E g / 2                   lower
+ *                   estimate 1 + E ln(1 + f / 2) - E max(1 + g / 2, 0)   lower
  *     total-variation  loss (E tanh g - E tanh f) / 2 = -t;
  *                   estimate 2 max(t, 0)^2 (Pinsker)                     lower
  *     infonce       E (f_i - lme of f_i and the g of its row)            lower

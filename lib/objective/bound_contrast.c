@@ -32,7 +32,7 @@ static void leave_one_out_row(mi__row *row) {
     difference(row, 1);
 }
 
-/* With u = -b: exp(u + lme - f) is 1 at the best u, the negative of the pointwise information. */
+/* exp(lme - b - f) is 1 at the best b, minus the pointwise information. */
 static void flo_row(mi__row *row) {
     const mi__kernels *k = row->k;
     double b = row->baseline, pairs = row->e->pairs, rest = mi__row_exp(row), total = 0;
@@ -64,8 +64,8 @@ static const mi__bound_param flo_params[] = {MI__PARAM_BASELINE};
 
 const mi__bound_kind mi__bound_flo = {
     .name = "flo",
-    .summary = "contrastive Fenchel-Legendre bound: a learned baseline for each row, best at the "
-               "pointwise information",
+    .summary = "contrastive Fenchel-Legendre bound: a learned baseline for each row, best at minus "
+               "the pointwise information",
     .cap = "none",
     .variance = "between infonce and nwj",
     .citation = "Q. Guo et al., \"Tight mutual information estimation with contrastive "

@@ -4,7 +4,7 @@
  * and puts it into 1 + E ln r - E r, which is a lower bound for any critic:
  *
  *     jsd         ln r = f          reverse-kl   ln r = f
- *     hellinger   ln r = 2 f        pearson      r = 1 + f / 2
+ *     hellinger   ln r = 2 f        pearson      r = 1 + f / 2, or 0 if that is negative
  *
  * Total variation's best critic tells no more than whether r > 1; Pinsker's inequality serves
  * there. */
@@ -56,6 +56,7 @@ static double jsd_loss(const mi__evaluation *e, const double *sums) {
 static void jsd_finish(const mi__evaluation *e, const double *sums, mi_bound_result *result) {
     result->loss = jsd_loss(e, sums);
     result->estimate = 1 + sums[2] / e->pairs - sums[3] / e->others;
+    result->cap = mi__diagonal_cap(e);
 }
 
 /* -- smile: trained as jsd, read out as dv with clipped scores of Q -----------------------------
@@ -121,6 +122,7 @@ static void reverse_kl_finish(const mi__evaluation *e, const double *sums,
                               mi_bound_result *result) {
     result->loss = sums[0] / e->pairs + sums[1] / e->others - 1;
     result->estimate = 1 + sums[2] / e->pairs - sums[3] / e->others;
+    result->cap = mi__diagonal_cap(e);
 }
 
 static void hellinger_row(mi__row *row) {
@@ -139,9 +141,18 @@ static void hellinger_row(mi__row *row) {
 static void hellinger_finish(const mi__evaluation *e, const double *sums, mi_bound_result *result) {
     result->loss = sums[0] / e->pairs + sums[1] / e->others - 2;
     result->estimate = 1 + 2 * sums[2] / e->pairs - sums[3] / e->others;
+    result->cap = mi__diagonal_cap(e);
 }
 
 /* -- those without exponentials ---------------------------------------------------------------- */
+
+/* The sum of what is above 0. */
+static double positive_sum(const mi__kernels *k, int64_t n, const void *x) {
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++)
+        sum += fmax(mi__real_get(k, x, i), 0);
+    return sum;
+}
 
 /* y = a + b x */
 static void affine(const mi__kernels *k, int64_t n, double a, double b, const void *x, void *y) {
@@ -162,7 +173,8 @@ static void pearson_row(mi__row *row) {
     for (int i = 0; i < MI__PIECES; i++) {
         const mi__piece *p = &row->product[i];
         row->sums[2] += p->count == 0 ? 0 : k->dot(p->count, p->x, p->x);
-        affine(k, p->count, 1, 0.5, p->x, p->dx);
+        affine(k, p->count, 1, 0.5, p->x, p->dx); /* also the ratio that the score stands for */
+        row->sums[4] += positive_sum(k, p->count, p->dx);
     }
     mi__row_fill_joint(row, -1 / row->e->pairs);
     row->scale = 1 / row->e->others;
@@ -170,7 +182,8 @@ static void pearson_row(mi__row *row) {
 
 static void pearson_finish(const mi__evaluation *e, const double *sums, mi_bound_result *result) {
     result->loss = (sums[1] + sums[2] / 4) / e->others - sums[0] / e->pairs;
-    result->estimate = sums[3] / e->pairs - sums[1] / (2 * e->others);
+    result->estimate = 1 + sums[3] / e->pairs - sums[4] / e->others;
+    result->cap = mi__diagonal_cap(e);
 }
 
 /* dx = 1 - tanh(x)^2; returns the sum of tanh */
@@ -215,7 +228,8 @@ static const mi__bound_param jsd_params[] = {MI__PARAM_DIAGONAL(0), MI__PARAM_SH
 const mi__bound_kind mi__bound_jsd = {
     .name = "jsd",
     .summary = "Jensen and Shannon's divergence as in Deep InfoMax; read out through KL",
-    .cap = "none for the estimate; the loss is at least -2 ln 2 (0 without the shift)",
+    .cap = "none for the estimate (with the diagonal, ln n); the loss is at least -2 ln 2 (0 "
+           "without the shift)",
     .variance = "the loss is calm; the read-out is as nwj",
     .citation = "R. D. Hjelm et al., \"Learning deep representations by mutual information "
                 "estimation and maximization\", ICLR 2019; S. Nowozin et al., NIPS 2016",
@@ -255,7 +269,7 @@ static const mi__bound_param diagonal_params[] = {MI__PARAM_DIAGONAL(0)};
 const mi__bound_kind mi__bound_reverse_kl = {
     .name = "reverse-kl",
     .summary = "f-GAN's reverse KL divergence: best at f = ln p/q; read out through KL",
-    .cap = "none for the estimate",
+    .cap = "none for the estimate (with the diagonal, ln n)",
     .variance = "one low score of P can outweigh all; the read-out is as nwj",
     .citation = F_GAN,
     .side = MI_BOUND_LOWER,
@@ -271,7 +285,7 @@ const mi__bound_kind mi__bound_reverse_kl = {
 const mi__bound_kind mi__bound_hellinger = {
     .name = "hellinger",
     .summary = "f-GAN's squared Hellinger distance: best at f = (ln p/q) / 2; read out through KL",
-    .cap = "none for the estimate; the loss is at least -2",
+    .cap = "none for the estimate (with the diagonal, ln n); the loss is at least -2",
     .variance = "between jsd and nwj; the read-out is as nwj",
     .citation = F_GAN,
     .side = MI_BOUND_LOWER,
@@ -288,7 +302,7 @@ const mi__bound_kind mi__bound_pearson = {
     .name = "pearson",
     .summary =
         "f-GAN's Pearson chi-squared divergence: best at f = 2 (p/q - 1); read out through KL",
-    .cap = "none for the estimate",
+    .cap = "none for the estimate (with the diagonal, ln n)",
     .variance = "high: the divergence itself grows as exp of the information",
     .citation = F_GAN,
     .side = MI_BOUND_LOWER,

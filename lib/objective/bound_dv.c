@@ -38,6 +38,7 @@ static void mine_row(mi__row *row) {
 static void dv_finish(const mi__evaluation *e, const double *sums, mi_bound_result *result) {
     result->estimate = sums[0] / e->pairs - (e->lse - log(e->others));
     result->loss = -result->estimate;
+    result->cap = mi__diagonal_cap(e);
 }
 
 /* The loss is that of the gradient: the average stands still. */
@@ -51,7 +52,8 @@ static const mi__bound_param dv_params[] = {MI__PARAM_DIAGONAL(0)};
 const mi__bound_kind mi__bound_dv = {
     .name = "dv",
     .summary = "Donsker and Varadhan's bound: E f - ln E exp g",
-    .cap = "none, but no more than about ln n can be shown with confidence",
+    .cap =
+        "none, but no more than about ln n can be shown with confidence; with the diagonal, ln n",
     .variance = "grows as exp(I) / m; its value on a batch is biased upwards",
     .citation = "M. Donsker, S. Varadhan, Comm. Pure Appl. Math. 36, 1983; M. Belghazi et al., "
                 "ICML 2018",
@@ -72,7 +74,8 @@ static const mi__bound_param mine_params[] = {
 const mi__bound_kind mi__bound_mine = {
     .name = "mine",
     .summary = "dv with a gradient that is corrected for bias by a moving average",
-    .cap = "none, but no more than about ln n can be shown with confidence",
+    .cap =
+        "none, but no more than about ln n can be shown with confidence; with the diagonal, ln n",
     .variance = "that of dv for the value; the average lags behind a critic that moves fast",
     .citation = "M. Belghazi et al., \"Mutual information neural estimation\", ICML 2018",
     .side = MI_BOUND_LOWER,

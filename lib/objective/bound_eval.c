@@ -31,7 +31,6 @@ typedef struct engine {
     mi_context *context;
     mi__source *source;
     int32_t needs;
-    bool extra; /* the pairs of P count as scores of Q */
     int phase;
     int64_t first, last, parts; /* of the strip */
     record *record;             /* [rows] */
@@ -63,6 +62,10 @@ double mi__row_product_sum(const mi__row *row) {
         sum += p->count == 0 ? 0 : row->k->sum(p->count, p->x);
     }
     return sum;
+}
+
+double mi__diagonal_cap(const mi__evaluation *e) {
+    return e->extra ? log(e->others / e->pairs) : INFINITY;
 }
 
 void mi__row_fill_joint(mi__row *row, double value) {
@@ -162,7 +165,7 @@ static int visit(const engine *g, int64_t row, mi__part *part, record *c) {
     const bool out = g->phase == FINAL && s->gradient;
     mi__row r = {.e = &g->e, .k = g->e.k, .room = part->room};
     s->fetch(s, row, out, part, &r);
-    if (g->extra)
+    if (g->e.extra)
         add_extra(g, part, &r);
     if (!measure(g, &r, c))
         return MI__ROW_NOT_FINITE;
@@ -388,7 +391,7 @@ mi_status mi__bound_run(mi_bound *bound, const mi__kernels *k, mi__source *sourc
                 .context = bound->context,
                 .source = source,
                 .needs = bound->kind->needs(&bound->values)};
-    g.extra = source->square && bound->values.diagonal != 0;
+    g.e.extra = source->square && bound->values.diagonal != 0;
     g.most_parts = source->strip * source->width < WORTH
                        ? 1
                        : MI__MIN(source->strip, 4 * (int64_t)mi_context_threads(bound->context));

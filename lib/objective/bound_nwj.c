@@ -29,6 +29,7 @@ static void tuba_row(mi__row *row) {
 static void finish(const mi__evaluation *e, const double *sums, mi_bound_result *result) {
     result->estimate = 1 + sums[0] / e->pairs - sums[1] / e->others;
     result->loss = -result->estimate;
+    result->cap = mi__diagonal_cap(e);
 }
 
 static const mi__bound_param params[] = {MI__PARAM_DIAGONAL(0), MI__PARAM_BASELINE};
@@ -36,7 +37,7 @@ static const mi__bound_param params[] = {MI__PARAM_DIAGONAL(0), MI__PARAM_BASELI
 const mi__bound_kind mi__bound_nwj = {
     .name = "nwj",
     .summary = "Nguyen, Wainwright and Jordan's bound, f-GAN's for KL: best at f = 1 + ln p/q",
-    .cap = "none",
+    .cap = "none; with the diagonal, ln n",
     .variance = "grows as exp(I) / m; unbiased, but one large score of Q can outweigh all",
     .citation = "X. Nguyen, M. Wainwright, M. Jordan, IEEE Trans. Inf. Theory 56, 2010; S. "
                 "Nowozin et al., NIPS 2016",
@@ -52,7 +53,7 @@ const mi__bound_kind mi__bound_nwj = {
 const mi__bound_kind mi__bound_tuba = {
     .name = "tuba",
     .summary = "nwj with a baseline of your own for each row: best at f - b = ln p/q",
-    .cap = "none",
+    .cap = "none; with the diagonal, ln n",
     .variance = "as nwj; a good baseline lowers it",
     .citation = "D. Barber, F. Agakov, NIPS 2003; B. Poole et al., ICML 2019",
     .side = MI_BOUND_LOWER,

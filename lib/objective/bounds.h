@@ -15,7 +15,7 @@
 
 #include <math.h>
 
-#define MI__SUMS 4
+#define MI__SUMS 5
 #define MI__LARGEST_SCORE 1e150 /* squares and sums of it stay in range */
 
 /* -- kinds ------------------------------------------------------------------------------------- */
@@ -97,6 +97,7 @@ struct mi__evaluation {
     mi__bound_values values;
     const mi__kernels *k;
     double pairs, others; /* how many scores of P and Q there are */
+    bool extra;           /* the scores of P are among those of Q */
     double most, lse;     /* of all scores of Q, with MI__NEED_LSE */
     double log_average;   /* of mine, this batch included */
     /* Of each column, with MI__NEED_COLUMNS; the first two in the table's precision. */
@@ -142,6 +143,10 @@ double mi__row_product_sum(const mi__row *row);
 /* dx = value in all of P, or of Q. */
 void mi__row_fill_joint(mi__row *row, double value);
 void mi__row_fill_product(mi__row *row, double value);
+
+/* The cap of estimates whose scores of Q include those of P, infinite if they don't: for dv,
+ * E f - ln E exp g is at most ln(others / pairs), and the others are at most that. */
+double mi__diagonal_cap(const mi__evaluation *e);
 
 static inline double mi__real_get(const mi__kernels *k, const void *x, int64_t i) {
     return k->real == sizeof(float) ? (double)((const float *)x)[i] : ((const double *)x)[i];

@@ -133,6 +133,9 @@ static real pearson_conjugate(const naive *a, const cell *c) {
 static real pearson_log(const naive *a, const cell *c) {
     return (void)a, c->s > -2 ? log1pl(c->s / 2) : (real)-INFINITY;
 }
+static real pearson_ratio(const naive *a, const cell *c) {
+    return (void)a, fmaxl(1 + c->s / 2, 0);
+}
 static real tangent(const naive *a, const cell *c) {
     return (void)a, tanhl(c->s);
 }
@@ -210,7 +213,8 @@ static bool over_all(const naive *a, const cells *p, const cells *q, value *v) {
         *v = (value){1 + 2 * f - mean(a, q, exponential_squared),
                      mean(a, p, inverse) - 1 + mean(a, q, exponential) - 1, INFINITY};
     else if (strcmp(kind, "pearson") == 0)
-        *v = (value){mean(a, p, pearson_log) - g / 2, mean(a, q, pearson_conjugate) - f, INFINITY};
+        *v = (value){1 + mean(a, p, pearson_log) - mean(a, q, pearson_ratio),
+                     mean(a, q, pearson_conjugate) - f, INFINITY};
     else if (strcmp(kind, "total-variation") == 0)
         *v = total_variation(a, p, q);
     else if (strcmp(kind, "smile") == 0)
@@ -343,6 +347,17 @@ static value interpolated(const naive *a, const cells *p, const cells *q) {
     return v;
 }
 
+/* Where the scores of P are among those of Q, the mean of exp over Q can't be less than their share
+ * of it; with it, what these kinds read out of the scores is limited. */
+static bool diagonal_limits(const naive *a) {
+    static const char *const kinds[] = {"dv",  "mine",       "nwj",       "tuba",
+                                        "jsd", "reverse-kl", "hellinger", "pearson"};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (a->scores != NULL && a->diagonal && strcmp(a->kind, kinds[i]) == 0)
+            return true;
+    return false;
+}
+
 naive_value naive_bound(const naive *a) {
     int64_t all = a->scores != NULL ? a->n * a->n * a->locations : a->n + a->m;
     cells p = empty(all), q = empty(all);
@@ -362,6 +377,8 @@ naive_value naive_bound(const naive *a) {
         v = upper(over_rows(a, &p, &q, flatnce_row, 0, &unused));
     else
         ck_assert_msg(over_all(a, &p, &q, &v), "%s has no naive twin", a->kind);
+    if (diagonal_limits(a))
+        v.cap = logl((real)q.count / (real)p.count);
     naive_value out = {(double)v.estimate, (double)v.loss, (double)v.cap, 0};
     if (strcmp(a->kind, "mine") == 0)
         out.log_average = (double)log_average(a, &q);
