@@ -11,10 +11,14 @@
  *     A = sum_i z_i zt_i^T,   P = (A + A^T) / 2 / sum(A),   p_c = sum_d P_cd
  *     loss = - sum_cd P_cd (ln P_cd - lambda ln p_c - lambda ln p_d)
  *
- * which is -I for lambda = 1, in [-ln K, 0]. Pairs may have weights: z_i zt_i^T then counts
- * w_i. A lambda above 1 adds weight to the entropy of the clusters and so works against empty
- * ones; the floor is then -(2 lambda - 1) ln K. 0 ln 0 is 0: nothing is added to or clipped
- * from P.
+ * (with weights w_i, z_i zt_i^T counts w_i), which is -I for lambda = 1, in
+ * [-ln K, 0]. A lambda above 1 adds weight to the entropy of the clusters and so
+ * works against empty ones; the floor is then -(2 lambda - 1) ln K. 0 ln 0 is 0:
+ * nothing is added to or clipped from P.
+ *
+ * Sums are float64. Only where buffers are float32 and there are more than 24
+ * classes, the terms of a product are float32 (errors of the gradient are about
+ * 1e-6 of the largest one); sums over batches are float64 there, too.
  *
  * X. Ji, J. Henriques, A. Vedaldi, "Invariant Information Clustering for
  * Unsupervised Image Classification and Segmentation", ICCV 2019.
@@ -36,8 +40,8 @@ typedef struct mi_iic_options {
      *  i * repeats + repeats - 1 of zt. 0: 1. */
     int64_t repeats;
 
-    /** 1: P is A / sum(A), not made symmetric, and the two marginals differ. For
-     *  views that play different parts. 0: symmetric. */
+    /** 1: P is A / sum(A), not made symmetric, and the second marginal is
+     *  q_d = sum_c P_cd. For views that play different parts. 0: symmetric. */
     int32_t asymmetric;
     int32_t reserved0; /**< must be 0 */
 } mi_iic_options;
@@ -54,7 +58,8 @@ typedef struct mi_iic_head_f32 {
     float *dzt;       /**< receives d(mean loss)/dzt; NULL: not wanted */
     int64_t lddzt;    /**< row stride, 0: K */
 
-    /** [n * repeats] what the pair of each twin counts, 0 or more; 0 leaves it out. NULL: 1. */
+    /** [n * repeats] what the pair of each twin counts, 0 or more; 0 leaves it
+     *  out, but its z and zt have to be probabilities all the same. NULL: 1. */
     const float *weight;
     double loss; /**< receives this head's loss, nats */
 } mi_iic_head_f32;
@@ -80,7 +85,8 @@ typedef struct mi_iic_head_f64 {
  * @param context   NULL for a private default one; retained
  * @param options   NULL for the defaults
  * @param[out] out  receives the handle; destroy it with mi_iic_destroy()
- * @return MI_OK; MI_E_ARG (lambda not finite or negative, repeats negative);
+ * @return MI_OK; MI_E_ARG (lambda not finite or negative, repeats negative,
+ *         asymmetric neither 0 nor 1);
  *         MI_E_ABI; MI_E_NOMEM
  * @since 0.1
  */
@@ -110,8 +116,8 @@ LIBMI_API void mi_iic_destroy(mi_iic *iic);
  * @param[in,out] heads  [count]; reads the inputs, writes dz, dzt and loss
  * @param[out] loss   receives the mean over heads; may be NULL
  * @return MI_OK; MI_E_ARG; MI_E_SHAPE (stride below K, overflow); MI_E_NUMERIC
- *         (NaN, infinity or a negative in z or zt, or all of it 0: the message
- *         says where); MI_E_NOMEM. On failure no output is written.
+ *         (NaN, infinity or a negative in z, zt or weight, or all of it 0: the
+ *         message says where); MI_E_NOMEM. On failure no output is written.
  * @note O(n K (K + repeats)) time a head; O(K^2) memory a head, kept in the handle.
  *       The result is the same at any number of threads.
  * @since 0.1
@@ -144,7 +150,8 @@ LIBMI_API LIBMI_NODISCARD mi_status mi_iic_eval_f64(mi_iic *iic, int64_t n, int3
  *     mi_iic_finish()                         a sum over machines, if there are several)
  *     mi_iic_backward_f32() for each batch
  *
- * mi_iic_eval_f32() and mi_iic_eval_maps_f32() on the same handle begin anew. */
+ * mi_iic_eval_f32() and mi_iic_eval_maps_f32() on the same handle begin anew: what
+ * was accumulated is gone, whether they succeed or not. */
 
 /**
  * Begins to accumulate: sets the joint matrices of all heads to 0.
@@ -273,7 +280,8 @@ typedef struct mi_iic_maps_f32 {
     int32_t reserved0;    /**< must be 0 */
     const float *z;       /**< [n][height][width][K] */
     const float *zt;      /**< the same of the twins, warped back onto the first ones */
-    const uint8_t *mask;  /**< [n][height][width], 0: pixel is in neither map; NULL: all are */
+    const uint8_t *mask;  /**< [n][height][width], 0: pixel is in neither map, is not looked at
+                           *   and has a gradient of 0; NULL: all are in */
     float *dz;            /**< receives d(loss)/dz, same shape; NULL: not wanted */
     float *dzt;           /**< receives d(loss)/dzt, same shape; NULL: not wanted */
 } mi_iic_maps_f32;
@@ -309,7 +317,9 @@ typedef struct mi_iic_maps_f64 {
  *         output is written.
  * @note With N = n height width pixels: collapsed, O(N K (K + 1)) time whatever T is, because
  *       a sum over displacements is a sum over boxes. Uncollapsed, O(N K^2 (2 T + 1)^2).
- *       O(N K) memory collapsed, else O(K^2 (2 T + 1)^2).
+ *       O(height width K) memory for the image at work, and O(K^2) for a joint matrix,
+ *       uncollapsed O(K^2 (2 T + 1)^2) for all. All sums are float64; the result is
+ *       the same at any number of threads.
  * @since 0.1
  */
 LIBMI_API LIBMI_NODISCARD mi_status mi_iic_eval_maps_f32(mi_iic *iic, const mi_iic_maps_f32 *io,
