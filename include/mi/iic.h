@@ -48,15 +48,15 @@ typedef struct mi_iic_options {
 
 /** One head: its buffers, in and out. n is the number of rows of z. */
 typedef struct mi_iic_head_f32 {
-    int64_t classes;  /**< K, 2 to 65536 */
-    const float *z;   /**< [n][K] probabilities, each row sums to 1 */
-    int64_t ldz;      /**< row stride, 0: K */
-    const float *zt;  /**< [n * repeats][K] probabilities of the twins */
-    int64_t ldzt;     /**< row stride, 0: K */
-    float *dz;        /**< receives d(mean loss)/dz, same shape; NULL: not wanted */
-    int64_t lddz;     /**< row stride, 0: K */
-    float *dzt;       /**< receives d(mean loss)/dzt; NULL: not wanted */
-    int64_t lddzt;    /**< row stride, 0: K */
+    int64_t classes; /**< K, 2 to 65536 */
+    const float *z;  /**< [n][K] probabilities, each row sums to 1 */
+    int64_t ldz;     /**< row stride, 0: K */
+    const float *zt; /**< [n * repeats][K] probabilities of the twins */
+    int64_t ldzt;    /**< row stride, 0: K */
+    float *dz;       /**< receives d(mean loss)/dz, same shape; NULL: not wanted */
+    int64_t lddz;    /**< row stride, 0: K */
+    float *dzt;      /**< receives d(mean loss)/dzt; NULL: not wanted */
+    int64_t lddzt;   /**< row stride, 0: K */
 
     /** [n * repeats] what the pair of each twin counts, 0 or more; 0 leaves it
      *  out, but its z and zt have to be probabilities all the same. NULL: 1. */
@@ -66,17 +66,17 @@ typedef struct mi_iic_head_f32 {
 
 /** The same in float64. */
 typedef struct mi_iic_head_f64 {
-    int64_t classes;  /**< K, 2 to 65536 */
-    const double *z;  /**< [n][K] */
-    int64_t ldz;      /**< row stride, 0: K */
-    const double *zt; /**< [n * repeats][K] */
-    int64_t ldzt;     /**< row stride, 0: K */
-    double *dz;       /**< receives the gradient, or NULL */
-    int64_t lddz;     /**< row stride, 0: K */
-    double *dzt;      /**< receives the gradient, or NULL */
-    int64_t lddzt;    /**< row stride, 0: K */
+    int64_t classes;      /**< K, 2 to 65536 */
+    const double *z;      /**< [n][K] */
+    int64_t ldz;          /**< row stride, 0: K */
+    const double *zt;     /**< [n * repeats][K] */
+    int64_t ldzt;         /**< row stride, 0: K */
+    double *dz;           /**< receives the gradient, or NULL */
+    int64_t lddz;         /**< row stride, 0: K */
+    double *dzt;          /**< receives the gradient, or NULL */
+    int64_t lddzt;        /**< row stride, 0: K */
     const double *weight; /**< [n * repeats] or NULL */
-    double loss;      /**< receives this head's loss, nats */
+    double loss;          /**< receives this head's loss, nats */
 } mi_iic_head_f64;
 
 /**
