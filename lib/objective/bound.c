@@ -201,7 +201,12 @@ mi_status mi__bound_check(const mi_bound *bound, int32_t shapes, bool baseline,
     return MI_OK;
 }
 
-void mi__bound_report(mi_bound_result *result, const mi_bound_result *found) {
+void mi__bound_conclude(mi_bound *bound, const mi__source *source, mi_bound_result *result,
+                        const mi_bound_result *found) {
+    if ((bound->kind->traits & MI_BOUND_STATE) != 0 && source->gradient) {
+        bound->log_average = bound->next_average;
+        bound->steps++;
+    }
     if (result != NULL)
         mi__report_store(result, result->struct_size, found, sizeof *found);
 }

@@ -370,15 +370,10 @@ static mi_status conclude(engine *g, mi_bound_result *result) {
 }
 
 static mi_status run(engine *g, mi_bound_result *result) {
-    mi_bound *bound = g->e.bound;
     begin_columns(g);
     MI__TRY(run_passes(g));
-    MI__TRY(conclude(g, result));
-    if ((bound->kind->traits & MI_BOUND_STATE) != 0 && g->source->gradient) {
-        bound->log_average = g->e.log_average;
-        bound->steps++;
-    }
-    return MI_OK;
+    g->e.bound->next_average = g->e.log_average;
+    return conclude(g, result);
 }
 
 mi_status mi__bound_run(mi_bound *bound, const mi__kernels *k, mi__source *source,

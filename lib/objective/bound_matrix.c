@@ -154,6 +154,7 @@ static mi_status check_stride(const char *name, const void *buffer, int64_t *ld,
 
 static mi_status check(const mi__kernels *k, matrix *m) {
     matrix_io *io = &m->io;
+    int64_t bytes;
     MI__NEED(io->scores);
     if (io->n < 1 || io->locations < 0)
         return mi__fail(MI_E_ARG,
@@ -161,7 +162,8 @@ static mi_status check(const mi__kernels *k, matrix *m) {
                         " and %" PRId64,
                         io->n, io->locations);
     io->locations = io->locations == 0 ? 1 : io->locations;
-    if (!mi__multiply(io->n, io->locations, &m->width))
+    if (!mi__multiply(io->n, io->locations, &m->width) ||
+        !mi__multiply(m->width, MI__ROOM_A_SCORE, &bytes))
         return mi__fail(MI_E_SHAPE, "%" PRId64 " rows with %" PRId64 " locations are too many",
                         io->n, io->locations);
     MI__TRY(check_stride("scores", io->scores, &io->ld, io->n, m->width));
@@ -253,7 +255,7 @@ static mi_status evaluate(mi_bound *bound, const mi__kernels *k, const void *the
         memset(m.column_count, 0, (size_t)bytes);
     }
     MI__TRY(run(bound, &m, &found));
-    mi__bound_report(result, &found);
+    mi__bound_conclude(bound, &m.source, result, &found);
     return MI_OK;
 }
 

@@ -59,7 +59,7 @@ static mi_status check(const mi_bound *bound, const mi__kernels *k, const vector
     if (io->n < 1 || io->m < 1)
         return mi__fail(MI_E_ARG, "n and m must be at least 1, got %" PRId64 " and %" PRId64, io->n,
                         io->m);
-    if (!mi__multiply(MI__MAX(io->n, io->m), 128, &bytes))
+    if (!mi__multiply(MI__MAX(io->n, io->m), MI__ROOM_A_SCORE, &bytes))
         return mi__fail(MI_E_SHAPE, "%" PRId64 " scores are too many", MI__MAX(io->n, io->m));
     if (grouped && io->m % io->n != 0)
         return mi__fail(MI_E_SHAPE, "m is %" PRId64 ", must be a multiple of n, %" PRId64, io->m,
@@ -100,7 +100,7 @@ static mi_status evaluate(mi_bound *bound, const mi__kernels *k, const void *the
     v.source.strip = v.source.rows;
     v.source.gradient = v.io.djoint != NULL || v.io.dproduct != NULL || v.io.dbaseline != NULL;
     MI__TRY(mi__bound_run(bound, k, &v.source, &found));
-    mi__bound_report(result, &found);
+    mi__bound_conclude(bound, &v.source, result, &found);
     return MI_OK;
 }
 

@@ -16,6 +16,7 @@
 #include <math.h>
 
 #define MI__SUMS 5
+#define MI__ROOM_A_SCORE (1 << 20) /* at most so many bytes for each column, all threads included */
 #define MI__LARGEST_SCORE 1e150 /* squares and sums of it stay in range */
 
 /* -- kinds ------------------------------------------------------------------------------------- */
@@ -77,7 +78,7 @@ struct mi_bound {
     mi_context *context;
     const mi__bound_kind *kind;
     mi__bound_values values;
-    double log_average; /* of mine */
+    double log_average, next_average; /* of mine: now, and if the evaluation comes to its end */
     int64_t steps;
     struct {
         char *memory;
@@ -223,8 +224,10 @@ void mi__row_of_matrix(const mi__evaluation *e, int64_t width, int64_t first, in
 mi_status mi__bound_check(const mi_bound *bound, int32_t shape, bool baseline,
                           const mi_bound_result *result);
 
-/* Fills in the caller's report, which may be NULL. */
-void mi__bound_report(mi_bound_result *result, const mi_bound_result *found);
+/* The end of an evaluation that succeeded: fills in the caller's report, which may be NULL, and lets
+ * the state go on if gradients were wanted. */
+void mi__bound_conclude(mi_bound *bound, const mi__source *source, mi_bound_result *result,
+                        const mi_bound_result *found);
 
 /* Fails unless all are finite; for a baseline, say. */
 mi_status mi__bound_check_finite(const mi__kernels *k, const char *name, int64_t n, const void *x);
