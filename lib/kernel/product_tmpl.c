@@ -13,6 +13,13 @@
 #define PITCH (STRIP + LANES) /* of a packed strip: an odd number of lines of a cache */
 #define PART_FLOATS (DEPTH * (BLOCK_COLS + PITCH))
 
+/* Clang must unroll before it gives arrays registers, which it does for this form alone. */
+#ifdef __clang__
+#define UNROLL_ALL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL_ALL _Pragma("GCC unroll 8")
+#endif
+
 typedef struct product_job {
     bool ta, tb;
     int64_t m, n, k, lda, ldb, ldc;
@@ -28,29 +35,30 @@ INLINE void product_tile(const int rows, const int vectors, int64_t depth, const
                          int64_t row, int64_t step, const float *b, int64_t ldb, int64_t last,
                          float beta, float *c, int64_t ldc) {
     vec sum[ROWS][PANEL_VECTORS];
-#pragma GCC unroll 6
-    for (int i = 0; i < rows; i++)
-#pragma GCC unroll 4
+    UNROLL_ALL
+    for (int i = 0; i < rows; i++) {
+        UNROLL_ALL
         for (int j = 0; j < vectors; j++) {
             sum[i][j] = broadcast(0);
             __builtin_prefetch(c + i * ldc + j * LANES, 1);
         }
+    }
     for (int64_t l = 0; l < depth; l++, a += step, b += ldb) {
         vec right[PANEL_VECTORS];
-#pragma GCC unroll 4
+        UNROLL_ALL
         for (int j = 0; j < vectors; j++)
             right[j] = j + 1 < vectors ? load(b + j * LANES) : load_some(b + j * LANES, last);
-#pragma GCC unroll 6
+        UNROLL_ALL
         for (int i = 0; i < rows; i++) {
             vec left = broadcast(a[i * row]);
-#pragma GCC unroll 4
+            UNROLL_ALL
             for (int j = 0; j < vectors; j++)
                 sum[i][j] = madd(left, right[j], sum[i][j]);
         }
     }
-#pragma GCC unroll 6
-    for (int i = 0; i < rows; i++)
-#pragma GCC unroll 4
+    UNROLL_ALL
+    for (int i = 0; i < rows; i++) {
+        UNROLL_ALL
         for (int j = 0; j < vectors; j++) {
             float *to = c + i * ldc + j * LANES;
             int64_t count = j + 1 < vectors ? LANES : last;
@@ -58,6 +66,7 @@ INLINE void product_tile(const int rows, const int vectors, int64_t depth, const
                 sum[i][j] = madd(broadcast(beta), load_some(to, count), sum[i][j]);
             store_some(to, count, sum[i][j]);
         }
+    }
 }
 
 typedef void (*tile_function)(int64_t depth, const float *a, int64_t row, int64_t step,
@@ -75,7 +84,9 @@ typedef void (*tile_function)(int64_t depth, const float *a, int64_t row, int64_
     { tile_##rows##_1, tile_##rows##_2, tile_##rows##_3, tile_##rows##_4 }
 
 TILES(1)
-TILES(2) TILES(3) TILES(4) TILES(5) TILES(6)
+TILES(2)
+TILES(3)
+TILES(4) TILES(5) TILES(6)
 
     static const tile_function tile_functions[ROWS][PANEL_VECTORS] = {NAMES(1), NAMES(2), NAMES(3),
                                                                       NAMES(4), NAMES(5), NAMES(6)};
@@ -87,10 +98,10 @@ INLINE void transpose_quad(const float *from, int64_t ld, int64_t rows, int64_t 
                            int64_t width) {
     __m512 x[4];
     const __mmask8 mask = (__mmask8)((1 << columns) - 1);
-#pragma GCC unroll 4
+    UNROLL_ALL
     for (int i = 0; i < 4; i++) {
         __m128 q[4];
-#pragma GCC unroll 4
+        UNROLL_ALL
         for (int j = 0; j < 4; j++)
             q[j] = j * 4 + i < rows ? _mm_maskz_loadu_ps(mask, from + (j * 4 + i) * ld)
                                     : _mm_setzero_ps();
@@ -105,7 +116,7 @@ INLINE void transpose_quad(const float *from, int64_t ld, int64_t rows, int64_t 
     __m512d high23 = _mm512_castps_pd(_mm512_unpackhi_ps(x[2], x[3]));
     const __m512d y[4] = {_mm512_unpacklo_pd(low01, low23), _mm512_unpackhi_pd(low01, low23),
                           _mm512_unpacklo_pd(high01, high23), _mm512_unpackhi_pd(high01, high23)};
-#pragma GCC unroll 4
+    UNROLL_ALL
     for (int i = 0; i < 4; i++)
         if (i < columns)
             store(to + i * width, _mm512_castpd_ps(y[i]));
