@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A pool of threads that take the next index until none is left. The threads start with the first
- * job, so that a context that never computes costs nothing, and several callers' jobs queue up. */
+ * job, so that a context that never computes costs nothing, and several callers' jobs queue up. Who
+ * waits looks for a moment before going to sleep: jobs come in quick succession, and waking up
+ * takes longer than many of them. */
 #define _GNU_SOURCE
 #include "base.h"
 
@@ -10,6 +12,7 @@
 #include <unistd.h>
 
 #define STACK_BYTES ((size_t)1 << 20)
+#define LOOKS 1000 /* before going to sleep: some 20 microseconds */
 
 typedef struct job {
     void (*body)(void *arg, int64_t i);
@@ -22,15 +25,21 @@ struct mi__pool {
     pthread_mutex_t run; /* held by the caller whose job it is */
     pthread_mutex_t lock;
     pthread_cond_t wake, done;
-    job *job;        /* NULL: nothing to do */
-    uint64_t serial; /* counts jobs, so that a thread joins each at most once */
-    int32_t working; /* threads inside the current job */
+    job *job;             /* NULL: nothing to do */
+    atomic_ullong serial; /* counts jobs, so that a thread joins each at most once */
+    atomic_int working;   /* threads inside the current job */
     int32_t started; /* threads that run; -1 before the first job */
     int32_t size;    /* threads wanted, the caller's not counted */
     pid_t owner;     /* a fork()ed child inherits the pool but none of its threads */
     bool quit;
     pthread_t thread[];
 };
+
+static void pause_briefly(void) {
+#if defined(__GNUC__) && defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
 
 static void take_indices(job *j) {
     for (;;) {
@@ -43,9 +52,11 @@ static void take_indices(job *j) {
 
 static void *thread_main(void *arg) {
     mi__pool *pool = arg;
-    uint64_t seen = 0;
-    pthread_mutex_lock(&pool->lock);
+    unsigned long long seen = 0;
     for (;;) {
+        for (int i = 0; i < LOOKS && atomic_load(&pool->serial) == seen; i++)
+            pause_briefly();
+        pthread_mutex_lock(&pool->lock);
         while (!pool->quit && (pool->job == NULL || pool->serial == seen))
             pthread_cond_wait(&pool->wake, &pool->lock);
         if (pool->quit)
@@ -58,6 +69,7 @@ static void *thread_main(void *arg) {
         pthread_mutex_lock(&pool->lock);
         if (--pool->working == 0)
             pthread_cond_signal(&pool->done);
+        pthread_mutex_unlock(&pool->lock);
     }
     pthread_mutex_unlock(&pool->lock);
     return NULL;
@@ -82,6 +94,8 @@ mi__pool *mi__pool_create(mi_context *context, int32_t threads) {
         return NULL;
     pool->size = threads - 1;
     pool->started = -1;
+    atomic_init(&pool->serial, 0);
+    atomic_init(&pool->working, 0);
     pthread_mutex_init(&pool->run, NULL);
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->wake, NULL);
@@ -127,6 +141,10 @@ static void run(mi__pool *pool, int64_t n, void (*body)(void *arg, int64_t i), v
 
     pthread_mutex_lock(&pool->lock);
     pool->job = NULL; /* who wakes up late finds nothing, so that `j` may go */
+    pthread_mutex_unlock(&pool->lock);
+    for (int i = 0; i < LOOKS && atomic_load(&pool->working) > 0; i++)
+        pause_briefly();
+    pthread_mutex_lock(&pool->lock);
     while (pool->working > 0)
         pthread_cond_wait(&pool->done, &pool->lock);
     pthread_mutex_unlock(&pool->lock);
