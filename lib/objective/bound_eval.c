@@ -113,7 +113,10 @@ static void add_extra(const engine *g, const mi__part *part, mi__row *r) {
 static bool measure(const engine *g, mi__row *r, record *c) {
     double least = INFINITY, most = -INFINITY, top = -INFINITY;
     bool good = true;
-    if (r->joint.count > 0) {
+    if (r->joint.count == 1) { /* the rule, and not worth a call */
+        least = most = r->joint_least = mi__real_get(g->e.k, r->joint.x, 0);
+        good = isfinite(least);
+    } else if (r->joint.count > 0) {
         good = g->e.k->extent(r->joint.count, r->joint.x, &least, &most);
         r->joint_least = least;
     }

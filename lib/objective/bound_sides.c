@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Its squares don't overflow, whatever the row holds. */
+/* Its squares don't overflow or vanish, whatever the row holds. */
 static double length_of(const mi__embeddings *m, const void *x, void *spare) {
-    double least = 0, most = 0;
+    double square = m->k->dot(m->io.d, x, x), least = 0, most = 0;
+    if (square > 1e-30 && square < 1e30)
+        return sqrt(square);
     (void)m->k->extent(m->io.d, x, &least, &most);
     most = fmax(-least, most);
     if (most == 0)
@@ -28,17 +30,29 @@ static void load_rows(void *arg, int64_t begin_row, int64_t end_row) {
     }
 }
 
-mi_status mi__side_load(const mi__side *s) {
+static bool is_finite(const mi__embeddings *m, int64_t n, const void *x) {
+    double least = 0, most = 0;
+    return m->k->extent(n, x, &least, &most) && fmax(-least, most) <= MI__LARGEST_SCORE;
+}
+
+static mi_status check_rows(const mi__side *s) {
     const mi__embeddings *m = s->m;
     char name[32];
+    if (s->ld == m->io.d && is_finite(m, s->rows * s->ld, s->from))
+        return MI_OK;
     for (int64_t i = 0; i < s->rows; i++) {
-        double least = 0, most = 0;
         const void *x = mi__embedding(m, s->from, i, s->ld);
-        if (m->k->extent(m->io.d, x, &least, &most) && fmax(-least, most) <= MI__LARGEST_SCORE)
+        if (is_finite(m, m->io.d, x))
             continue;
         snprintf(name, sizeof name, "%s[%" PRId64 "]", s->name, i);
         return mi__bound_check_finite(m->k, name, m->io.d, x);
     }
+    return MI_OK;
+}
+
+mi_status mi__side_load(const mi__side *s) {
+    const mi__embeddings *m = s->m;
+    MI__TRY(check_rows(s));
     mi__parallel_ranges(m->bound->context, s->rows, 1 + 8192 / m->io.d, load_rows, (void *)s);
     for (int64_t i = 0; i < s->rows; i++)
         if (s->length[i] == 0)
