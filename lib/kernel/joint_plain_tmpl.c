@@ -30,6 +30,33 @@ static void narrow(int64_t rows, int64_t c, const double *x, int64_t ldx, int64_
         }
 }
 
+static bool lowest(int64_t rows, int64_t c, const void *x, int64_t ldx, void *low) {
+    const real *in = x;
+    const real largest = sizeof(real) == sizeof(float) ? (real)FLT_MAX : (real)DBL_MAX;
+    real *least = low;
+    bool good = true;
+    memcpy(least, in, (size_t)c * sizeof *least);
+    for (int64_t i = 0; i < rows; i++, in += ldx)
+        for (int64_t k = 0; k < c; k++) {
+            good &= (in[k] >= 0) & (in[k] <= largest);
+            least[k] = in[k] < least[k] ? in[k] : least[k];
+        }
+    return good;
+}
+
+static void lift(int64_t rows, int64_t c, const void *x, int64_t ldx, const void *low, void *y,
+                 int64_t ldy, double *sums) {
+    const real *in = x, *least = low;
+    real *out = y;
+    memset(sums, 0, (size_t)c * sizeof *sums);
+    for (int64_t i = 0; i < rows; i++, in += ldx, out += ldy)
+        INDEPENDENT
+    for (int64_t k = 0; k < c; k++) {
+        out[k] = in[k] - least[k];
+        sums[k] += (double)out[k];
+    }
+}
+
 static void tiles(const mi__tiles *t, int64_t begin, int64_t end) {
     for (int64_t i = begin * MI__TILE_ROWS; i < end * MI__TILE_ROWS; i++)
         for (int64_t j = 0; j < t->columns; j += MI__TILE_COLS) {

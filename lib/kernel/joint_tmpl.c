@@ -52,6 +52,16 @@ INLINE float_bits no_bits(void) {
     return _mm256_setzero_si256();
 }
 
+typedef __m512i vec_bits;
+
+INLINE vec_bits no_vec_bits(void) {
+    return _mm512_setzero_si512();
+}
+
+INLINE vec_bits larger_vec_bits(vec_bits a, vec b) {
+    return _mm512_max_epu32(a, _mm512_castps_si512(b));
+}
+
 #else
 
 typedef __m256d wide;
@@ -100,6 +110,16 @@ INLINE float_bits no_bits(void) {
     return _mm_setzero_si128();
 }
 
+typedef __m256i vec_bits;
+
+INLINE vec_bits no_vec_bits(void) {
+    return _mm256_setzero_si256();
+}
+
+INLINE vec_bits larger_vec_bits(vec_bits a, vec b) {
+    return _mm256_max_epu32(a, _mm256_castps_si256(b));
+}
+
 #endif
 
 INLINE float_bits widen_rows(const bool weighted, const bool one, int64_t rows, int64_t c,
@@ -133,17 +153,22 @@ static bool good_rows(int64_t rows, int64_t c, const float *x, int64_t ldx) {
     return good;
 }
 
+/* And none of them has a sign. */
+INLINE bool all_finite(const void *bits, size_t size) {
+    uint32_t each[LANES], most = 0;
+    memcpy(each, bits, size);
+    for (size_t i = 0; i < size / sizeof(uint32_t); i++)
+        most = MI__MAX(most, each[i]);
+    return most < 0x7f800000;
+}
+
 static bool widen(int64_t rows, int64_t c, const void *x, int64_t ldx, int64_t repeats,
                   const void *weight, double *y, int64_t ldy) {
     const float_bits bits =
         weight != NULL ? widen_rows(true, false, rows, c, x, ldx, repeats, weight, y, ldy)
         : repeats > 1  ? widen_rows(false, false, rows, c, x, ldx, repeats, NULL, y, ldy)
                        : widen_rows(false, true, rows, c, x, ldx, 1, NULL, y, ldy);
-    uint32_t each[sizeof bits / sizeof(uint32_t)], most = 0;
-    memcpy(each, &bits, sizeof bits);
-    for (size_t i = 0; i < sizeof bits / sizeof(uint32_t); i++)
-        most = MI__MAX(most, each[i]);
-    return most < 0x7f800000 || good_rows(rows * repeats, c, x, ldx);
+    return all_finite(&bits, sizeof bits) || good_rows(rows * repeats, c, x, ldx);
 }
 
 static void narrow(int64_t rows, int64_t c, const double *x, int64_t ldx, int64_t repeats,
@@ -156,6 +181,47 @@ static void narrow(int64_t rows, int64_t c, const double *x, int64_t ldx, int64_
             for (int64_t k = 0; k < c; k += WIDE)
                 wide_to_floats(out + k, first_wide(c - k), counts * wide_load(x + k));
         }
+}
+
+/* Four rows at a time: each vector of the least waits for the one before. */
+INLINE vec_bits lowest_rows(const int rows, int64_t c, const float *x, int64_t ldx, float *low,
+                            vec_bits bits) {
+    for (int64_t k = 0; k < c; k += LANES) {
+        vec least = load_lanes(low + k, c - k);
+#pragma GCC unroll 4
+        for (int i = 0; i < rows; i++) {
+            const vec value = load_lanes(x + i * ldx + k, c - k);
+            bits = larger_vec_bits(bits, value);
+            least = least_of(value, least);
+        }
+        store_lanes(low + k, c - k, least);
+    }
+    return bits;
+}
+
+static bool lowest(int64_t rows, int64_t c, const void *x, int64_t ldx, void *low) {
+    const float *in = x;
+    vec_bits bits = no_vec_bits();
+    int64_t i = 0;
+    memcpy(low, in, (size_t)c * sizeof *in);
+    for (; i + 4 <= rows; i += 4)
+        bits = lowest_rows(4, c, in + i * ldx, ldx, low, bits);
+    for (; i < rows; i++)
+        bits = lowest_rows(1, c, in + i * ldx, ldx, low, bits);
+    return all_finite(&bits, sizeof bits) || good_rows(rows, c, x, ldx);
+}
+
+static void lift(int64_t rows, int64_t c, const void *x, int64_t ldx, const void *low, void *y,
+                 int64_t ldy, double *sums) {
+    const float *in = x, *least = low;
+    float *out = y;
+    memset(sums, 0, (size_t)c * sizeof *sums);
+    for (int64_t i = 0; i < rows; i++, in += ldx, out += ldy)
+        INDEPENDENT
+    for (int64_t k = 0; k < c; k++) {
+        out[k] = in[k] - least[k];
+        sums[k] += (double)out[k];
+    }
 }
 
 INLINE void one_tile(const int vectors, const mi__tiles *t, int64_t i, int64_t j) {

@@ -148,6 +148,11 @@ typedef struct mi__kernels {
     /* The transposed map: `repeats` rows of y for each of x, times their weights. */
     void (*narrow)(int64_t rows, int64_t c, const double *x, int64_t ldx, int64_t repeats,
                    const void *weight, void *y, int64_t ldy);
+    /* The least of each column; whether all of x is finite and not negative. Then y = x - low, and
+     * the sums of its columns. */
+    bool (*lowest)(int64_t rows, int64_t c, const void *x, int64_t ldx, void *low);
+    void (*lift)(int64_t rows, int64_t c, const void *x, int64_t ldx, const void *low, void *y,
+                 int64_t ldy, double *sums);
     /* Rows of tiles, begin to end - 1. */
     void (*tiles)(const mi__tiles *t, int64_t begin, int64_t end);
     /* p = a / total, g = row + column - ln p, infinite where p is 0; sum of p g. g may be a. */

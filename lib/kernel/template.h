@@ -58,5 +58,6 @@ static inline void fetch_ahead(const real *p, int64_t count) {
         .add_scaled = add_scaled, .exp_sum = exp_sum, .exp_clipped = exp_clipped,                  \
         .max_columns = max_columns, .exp_columns = exp_columns,                                    \
         .exp_rows_columns = exp_rows_columns, .softplus_sum = softplus_sum, .tanh_sum = tanh_sum,  \
-        .widen = widen, .narrow = narrow, .tiles = tiles, .slopes = slopes,                        \
+        .widen = widen, .narrow = narrow, .lowest = lowest, .lift = lift, .tiles = tiles,          \
+        .slopes = slopes,                                                                          \
     }

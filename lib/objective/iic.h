@@ -64,11 +64,15 @@ mi_status mi__iic_grow(mi_iic *iic, double **out, int64_t *have, int64_t count);
 
 mi__iic_share mi__iic_share_of(const mi_iic *iic, const mi__iic_head *h, int64_t index);
 
-/* Room for products of float32: rows of twins' sums, of gradients, a panel of the joint matrix. */
+/* Room for products of float32: rows of images, of twins' sums, a panel of the joint matrix; and
+ * what was taken away from the rows, see iic_float.c. */
 typedef struct mi__iic_float_room {
-    float *w, *gradient; /* [GATHER][classes] */
-    float *panel;        /* [classes][PANEL] */
-    void *work;          /* of the kernels' product */
+    float *z, *w;                          /* [GATHER][classes]; z for gradients, too */
+    double *wide;                          /* [GATHER][ld] */
+    float *panel;                          /* [classes][PANEL] */
+    double *low_z, *low_w, *sum_z, *sum_w; /* [ld] */
+    float *least_z, *least_w;              /* [ld] */
+    void *work;                            /* of the kernels' product */
 } mi__iic_float_room;
 
 mi__iic_float_room mi__iic_floats_of(const mi_iic *iic, const mi__iic_head *h);

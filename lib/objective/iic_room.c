@@ -49,6 +49,7 @@ static int64_t scratch_size(const mi_iic *iic, const mi__iic_head *h) {
     if (mi__iic_few(h))
         return MI__IIC_SHARES * share_size(h);
     return 3 * MI__IIC_BLOCK * h->ld + 2 * floats(MI__IIC_GATHER * h->classes) + panel_size(h) +
+           MI__IIC_GATHER * h->ld + 6 * h->ld +
            (int64_t)iic->kernels->product_work(iic->context) / (int64_t)sizeof(double) + 8;
 }
 
@@ -58,11 +59,28 @@ mi__iic_share mi__iic_share_of(const mi_iic *iic, const mi__iic_head *h, int64_t
     return (mi__iic_share){at, at + block, at + 2 * block, index == 0 ? h->joint : at + 3 * block};
 }
 
+static double *take(double **at, int64_t size) {
+    double *from = *at;
+    *at += size;
+    return from;
+}
+
 mi__iic_float_room mi__iic_floats_of(const mi_iic *iic, const mi__iic_head *h) {
     double *at = iic->space + 3 * MI__IIC_BLOCK * h->ld;
     const int64_t block = floats(MI__IIC_GATHER * h->classes);
-    return (mi__iic_float_room){(float *)at, (float *)(at + block), (float *)(at + 2 * block),
-                                at + 2 * block + panel_size(h)};
+    mi__iic_float_room r;
+    r.z = (float *)take(&at, block);
+    r.w = (float *)take(&at, block);
+    r.wide = take(&at, MI__IIC_GATHER * h->ld);
+    r.panel = (float *)take(&at, panel_size(h));
+    r.low_z = take(&at, h->ld);
+    r.low_w = take(&at, h->ld);
+    r.sum_z = take(&at, h->ld);
+    r.sum_w = take(&at, h->ld);
+    r.least_z = (float *)take(&at, h->ld);
+    r.least_w = (float *)take(&at, h->ld);
+    r.work = at;
+    return r;
 }
 
 mi_status mi__iic_grow(mi_iic *iic, double **out, int64_t *have, int64_t count) {

@@ -105,6 +105,25 @@ START_TEST(test_agrees) {
 }
 END_TEST
 
+/* At the start of training P is nearly uniform, and what drives it away is smaller than float32
+ * tells from it. */
+START_TEST(test_near_the_saddle) {
+    for (int64_t way = 0; way < 8; way++) {
+        pair p = make(9, 1030, 1 + way % 2 * 2, way & 2 ? 50 : 400, 0, false);
+        for (int64_t i = 0; i < (p.n + p.twins) * p.ld; i++) {
+            p.s[i] = (1 + (way & 4 ? 1e-3f : 1e-2f) * p.s[i] * (float)p.classes) / (float)p.classes;
+            p.d[i] = (double)p.s[i];
+        }
+        mi_iic *iic = objective(1 + way % 2 * 2, 0, 2);
+        OK(mi_iic_eval_f32(iic, p.n, 1, &p.single, NULL));
+        OK(mi_iic_eval_f64(iic, p.n, 1, &p.twofold, NULL));
+        compare(&p, 1e-4);
+        mi_iic_destroy(iic);
+        drop(&p);
+    }
+}
+END_TEST
+
 START_TEST(test_wanted_gradients_only) {
     pair p = make(3, 50, 2, 40, 0, true), q = make(3, 50, 2, 40, 0, true);
     mi_iic *iic = objective(2, 1, 1);
@@ -282,5 +301,6 @@ START_TEST(test_every_allocation_may_fail) {
 }
 END_TEST
 
-UNIT_MAIN("iic_float", test_agrees, test_wanted_gradients_only, test_batches_add_up,
-          test_threads_agree, test_refuses_values, test_every_allocation_may_fail)
+UNIT_MAIN("iic_float", test_agrees, test_near_the_saddle, test_wanted_gradients_only,
+          test_batches_add_up, test_threads_agree, test_refuses_values,
+          test_every_allocation_may_fail)

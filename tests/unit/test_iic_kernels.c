@@ -62,6 +62,36 @@ START_TEST(test_widen_sees_every_value) {
 }
 END_TEST
 
+START_TEST(test_lowest_and_lift) {
+    enum { MOST = 70, LD = 75, ROWS = 11 };
+    const float wrong[] = {NAN, -NAN, INFINITY, -INFINITY, -FLT_TRUE_MIN, -1};
+    const mi__kernels *k, *reference = &mi__kernels_generic;
+    mi__random r = mi__random_at(5, 0, 0);
+    for (int32_t table = 0; (k = mi__kernels_list(table)) != NULL; table++)
+        for (int64_t c = 1; c <= MOST; c++)
+            for (int64_t rows = 1; rows <= ROWS; rows++) {
+                float x[ROWS * LD], low[2][MOST + 1], y[2][ROWS * LD];
+                double sums[2][MOST + 1];
+                for (int i = 0; i < ROWS * LD; i++)
+                    x[i] = i % LD < c ? 1 + (float)mi__random_uniform(&r) : NAN;
+                memset(low, 0, sizeof low), memset(y, 0, sizeof y), memset(sums, 0, sizeof sums);
+                for (int i = 0; i < 2; i++) {
+                    const mi__kernels *t = i == 0 ? k : reference;
+                    ck_assert(t->lowest(rows, c, x, LD, low[i]));
+                    t->lift(rows, c, x, LD, low[i], y[i], LD, sums[i]);
+                }
+                ck_assert_mem_eq(low[0], low[1], sizeof low[0]);
+                ck_assert_mem_eq(y[0], y[1], sizeof y[0]);
+                ck_assert_mem_eq(sums[0], sums[1], sizeof sums[0]);
+                float *one = &x[mi__random_below(&r, rows) * LD + mi__random_below(&r, c)];
+                *one = -0.f;
+                ck_assert(k->lowest(rows, c, x, LD, low[0]));
+                *one = wrong[c % 6];
+                ck_assert(!k->lowest(rows, c, x, LD, low[0]));
+            }
+}
+END_TEST
+
 START_TEST(test_tiles) {
     enum { SIZE = 64 * 48 };
     const mi__kernels *k;
@@ -150,5 +180,5 @@ START_TEST(test_slopes) {
 }
 END_TEST
 
-UNIT_MAIN("iic_kernels", test_widen, test_widen_sees_every_value, test_tiles, test_logarithm,
-          test_slopes)
+UNIT_MAIN("iic_kernels", test_widen, test_widen_sees_every_value, test_lowest_and_lift, test_tiles,
+          test_logarithm, test_slopes)
