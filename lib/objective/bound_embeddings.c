@@ -126,13 +126,45 @@ static void plan(mi__embeddings *m) {
         io->du != NULL || io->dv != NULL || io->dbaseline != NULL || io->dtemperature != NULL;
 }
 
+/* Whether nothing can go wrong any more once gradients are computed: a single strip, whose scores
+ * are all seen before, and no number that could overflow. Then v needs no gradient of its own. */
+static bool is_safe(const mi__embeddings *m, mi__side *u, mi__side *v) {
+    return m->source.strip == m->io.n &&
+           (m->bound->kind->needs(&m->bound->values) & MI__NEED_PROOF) == 0 &&
+           m->io.normalize == 0 && m->io.lddv == m->io.d && m->io.dv != NULL &&
+           atomic_load(&u->large) == 0 && atomic_load(&v->large) == 0;
+}
+
 static mi_status run(mi__embeddings *m, mi_bound_result *found) {
     mi__embeddings_io *io = &m->io;
-    mi__side u = {m,     "u",    io->u,   io->ldu, io->n, m->u, m->u_length, 1 / io->temperature,
-                  m->du, io->du, io->lddu};
-    mi__side v = {m, "v", io->v, io->ldv, m->width, m->v, m->v_length, 1, m->dv, io->dv, io->lddv};
+    mi__side u = {.m = m,
+                  .name = "u",
+                  .from = io->u,
+                  .ld = io->ldu,
+                  .rows = io->n,
+                  .to = m->u,
+                  .length = m->u_length,
+                  .factor = 1 / io->temperature,
+                  .gradient = m->du,
+                  .out = io->du,
+                  .ldout = io->lddu};
+    mi__side v = {.m = m,
+                  .name = "v",
+                  .from = io->v,
+                  .ld = io->ldv,
+                  .rows = m->width,
+                  .to = m->v,
+                  .length = m->v_length,
+                  .factor = 1,
+                  .gradient = m->dv,
+                  .out = io->dv,
+                  .ldout = io->lddv};
     MI__TRY(mi__side_load(&u));
     MI__TRY(mi__side_load(&v));
+    m->u = u.to;
+    m->v = v.to;
+    if (is_safe(m, &u, &v))
+        m->dv = v.gradient = io->dv;
     m->source.dbaseline = io->dbaseline == NULL ? NULL : m->dbaseline;
     MI__TRY(mi__bound_run(m->bound, m->k, &m->source, found));
     double slope = io->dtemperature == NULL ? 0 : temperature_slope(m);

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define ORDINARY 1e9 /* products and sums of such numbers are in range for long */
+
 /* Its squares don't overflow or vanish, whatever the row holds. */
 static double length_of(const mi__embeddings *m, const void *x, void *spare) {
     double square = m->k->dot(m->io.d, x, x), least = 0, most = 0;
@@ -19,70 +21,86 @@ static double length_of(const mi__embeddings *m, const void *x, void *spare) {
     return most * sqrt(m->k->dot(m->io.d, spare, spare));
 }
 
+/* Rows from..to-1, as one stretch if they lie packed. */
 static void load_rows(void *arg, int64_t begin_row, int64_t end_row) {
-    const mi__side *s = arg;
+    mi__side *s = arg;
     const mi__embeddings *m = s->m;
-    for (int64_t i = begin_row; i < end_row; i++) {
+    const int64_t d = m->io.d;
+    for (int64_t i = begin_row, rows; i < end_row; i += rows) {
+        rows = s->to == s->from ? end_row - i : 1;
         const void *x = mi__embedding(m, s->from, i, s->ld);
-        void *to = mi__embedding(m, s->to, i, m->io.d);
-        s->length[i] = m->io.normalize != 0 ? length_of(m, x, to) : 1;
-        m->k->scale(m->io.d, s->factor / (s->length[i] > 0 ? s->length[i] : 1), x, to);
+        double least = 0, most = 0, scale = s->factor;
+        if (!m->k->extent(rows * d, x, &least, &most)) {
+            atomic_store(&s->bad, 1);
+            return;
+        }
+        most = fmax(-least, most);
+        if (m->io.normalize != 0) {
+            s->length[i] = length_of(m, x, mi__embedding(m, s->to, i, d));
+            scale /= s->length[i];
+        }
+        if (!(most * scale <= MI__LARGEST_SCORE))
+            atomic_store(&s->bad, 1);
+        if (!(most * scale <= ORDINARY))
+            atomic_store(&s->large, 1);
+        if (s->to != s->from)
+            m->k->scale(d, scale, x, mi__embedding(m, s->to, i, d));
     }
 }
 
-static bool is_finite(const mi__embeddings *m, int64_t n, const void *x) {
-    double least = 0, most = 0;
-    return m->k->extent(n, x, &least, &most) && fmax(-least, most) <= MI__LARGEST_SCORE;
-}
-
-static mi_status check_rows(const mi__side *s) {
+static mi_status blame(const mi__side *s) {
     const mi__embeddings *m = s->m;
     char name[32];
-    if (s->ld == m->io.d && is_finite(m, s->rows * s->ld, s->from))
-        return MI_OK;
     for (int64_t i = 0; i < s->rows; i++) {
-        const void *x = mi__embedding(m, s->from, i, s->ld);
-        if (is_finite(m, m->io.d, x))
-            continue;
         snprintf(name, sizeof name, "%s[%" PRId64 "]", s->name, i);
-        return mi__bound_check_finite(m->k, name, m->io.d, x);
+        MI__TRY(mi__bound_check_finite(m->k, name, m->io.d, mi__embedding(m, s->from, i, s->ld)));
+        if (m->io.normalize != 0 && s->length[i] == 0)
+            return mi__fail(MI_E_NUMERIC, "%s is all 0, it can't be normalised", name);
     }
-    return MI_OK;
+    return mi__fail(MI_E_NUMERIC, "%s, divided by the temperature, is beyond range", s->name);
 }
 
-mi_status mi__side_load(const mi__side *s) {
+static int64_t grain(const mi__side *s) {
+    return 1 + 8192 / s->m->io.d;
+}
+
+mi_status mi__side_load(mi__side *s) {
     const mi__embeddings *m = s->m;
-    MI__TRY(check_rows(s));
-    mi__parallel_ranges(m->bound->context, s->rows, 1 + 8192 / m->io.d, load_rows, (void *)s);
-    for (int64_t i = 0; i < s->rows; i++)
-        if (s->length[i] == 0)
-            return mi__fail(MI_E_NUMERIC, "%s[%" PRId64 "] is all 0, it can't be normalised",
-                            s->name, i);
-    return MI_OK;
+    const bool as_it_is = m->io.normalize == 0 && s->factor == 1 && s->ld == m->io.d;
+    if (as_it_is)
+        s->to = (void *)(uintptr_t)s->from; /* only read */
+    mi__parallel_ranges(m->bound->context, s->rows, grain(s), load_rows, s);
+    return atomic_load(&s->bad) != 0 ? blame(s) : MI_OK;
 }
 
 /* Through the division by the length: what points along the row has no effect. */
 static void finish_rows(void *arg, int64_t begin_row, int64_t end_row) {
-    const mi__side *s = arg;
+    mi__side *s = arg;
     const mi__embeddings *m = s->m;
     const mi__kernels *k = m->k;
     const int64_t d = m->io.d;
+    double least = 0, most = 0;
     for (int64_t i = begin_row; i < end_row; i++) {
         void *gradient = mi__embedding(m, s->gradient, i, d);
         const void *x = mi__embedding(m, s->to, i, d);
-        if (m->io.normalize != 0)
-            k->add_scaled(d, -k->dot(d, gradient, x) / (s->factor * s->factor), x, gradient);
-        k->scale(d, s->factor / s->length[i], gradient, gradient);
+        double factor = s->factor;
+        if (m->io.normalize != 0) {
+            k->add_scaled(d, -k->dot(d, gradient, x) / (factor * factor), x, gradient);
+            factor /= s->length[i];
+        }
+        if (factor != 1)
+            k->scale(d, factor, gradient, gradient);
+        if (!k->extent(d, gradient, &least, &most))
+            atomic_store(&s->bad, 1);
     }
 }
 
-mi_status mi__side_finish(const mi__side *s) {
+mi_status mi__side_finish(mi__side *s) {
     const mi__embeddings *m = s->m;
-    double least = 0, most = 0;
-    if (s->out == NULL)
+    if (s->out == NULL || s->out == s->gradient)
         return MI_OK;
-    mi__parallel_ranges(m->bound->context, s->rows, 1 + 8192 / m->io.d, finish_rows, (void *)s);
-    if (!m->k->extent(s->rows * m->io.d, s->gradient, &least, &most))
+    mi__parallel_ranges(m->bound->context, s->rows, grain(s), finish_rows, s);
+    if (atomic_load(&s->bad) != 0)
         return mi__fail(MI_E_NUMERIC,
                         "the gradient of %s by %s overflows: the scores are too large "
                         "for this bound",
@@ -98,8 +116,7 @@ static void copy_rows(void *arg, int64_t begin_row, int64_t end_row) {
                mi__embedding(s->m, s->gradient, i, s->m->io.d), bytes);
 }
 
-void mi__side_store(const mi__side *s) {
-    if (s->out != NULL)
-        mi__parallel_ranges(s->m->bound->context, s->rows, 1 + 8192 / s->m->io.d, copy_rows,
-                            (void *)s);
+void mi__side_store(mi__side *s) {
+    if (s->out != NULL && s->out != s->gradient)
+        mi__parallel_ranges(s->m->bound->context, s->rows, grain(s), copy_rows, s);
 }

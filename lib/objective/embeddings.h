@@ -62,21 +62,23 @@ typedef struct mi__side {
     const char *name;
     const void *from; /* the caller's */
     int64_t ld, rows;
-    void *to; /* packed */
+    void *to; /* what is multiplied: packed; the caller's own if that will do */
     double *length;
     double factor; /* on top of the length */
     void *gradient;
     void *out; /* the caller's gradient */
     int64_t ldout;
+    atomic_int bad;   /* a value is not finite, or too small or large */
+    atomic_int large; /* so that gradients may be beyond range */
 } mi__side;
 
-/* Copies the rows, divided by their lengths and by what else; fails if one is not finite or too
- * short. */
-mi_status mi__side_load(const mi__side *s);
+/* Copies the rows, divided by their lengths and multiplied by the factor, where that changes
+ * anything; fails if one is not finite or too short. */
+mi_status mi__side_load(mi__side *s);
 
 /* Turns the gradient into that of the caller's rows; fails if it overflows. Then it can be stored.
  */
-mi_status mi__side_finish(const mi__side *s);
-void mi__side_store(const mi__side *s);
+mi_status mi__side_finish(mi__side *s);
+void mi__side_store(mi__side *s);
 
 #endif
