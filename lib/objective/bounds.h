@@ -212,7 +212,7 @@ struct mi__source {
     mi_status (*blame)(mi__source *s, int64_t row, int fault);
 };
 
-/* Evaluates a bound. Checked are sizes and strides, but no value. */
+/* Evaluates a bound. Sizes and strides are checked before, values here. */
 mi_status mi__bound_run(mi_bound *bound, const mi__kernels *k, mi__source *source,
                         mi_bound_result *result);
 
@@ -224,8 +224,8 @@ void mi__row_of_matrix(const mi__evaluation *e, int64_t width, int64_t first, in
 mi_status mi__bound_check(const mi_bound *bound, int32_t shape, bool baseline,
                           const mi_bound_result *result);
 
-/* The end of an evaluation that succeeded: fills in the caller's report, which may be NULL, and lets
- * the state go on if gradients were wanted. */
+/* The end of an evaluation that succeeded: fills in the caller's report, which may be NULL, and
+ * lets the state go on if gradients were wanted. */
 void mi__bound_conclude(mi_bound *bound, const mi__source *source, mi_bound_result *result,
                         const mi_bound_result *found);
 
