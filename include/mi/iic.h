@@ -17,8 +17,9 @@
  * nothing is added to or clipped from P.
  *
  * Sums are float64. Only where buffers are float32 and there are more than 24
- * classes, the terms of a product are float32 (errors of the gradient are about
- * 1e-6 of the largest one); sums over batches are float64 there, too.
+ * classes, the terms of a product are float32: errors of the gradient are then
+ * below 1e-6 of the largest one, or 1e-4 where predictions are within a percent
+ * of the uniform one. Sums over batches are float64 there, too.
  *
  * X. Ji, J. Henriques, A. Vedaldi, "Invariant Information Clustering for
  * Unsupervised Image Classification and Segmentation", ICCV 2019.

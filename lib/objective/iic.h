@@ -10,7 +10,7 @@
 #define MI__IIC_FEW 24       /* classes up to which float32 would not be faster */
 #define MI__IIC_SHARES 16    /* parts that many samples of few classes are shared out in */
 #define MI__IIC_WORTH 524288 /* multiplications that pay for waking another thread */
-#define MI__IIC_GATHER 256   /* samples at a time whose twins are added up for float32 */
+#define MI__IIC_GATHER 512   /* samples at a time whose twins are added up for float32 */
 #define MI__IIC_PANEL 384    /* columns at a time of a joint matrix in float32 */
 
 /* What one head adds up and becomes. Rows are padded with zeros to whole tiles. */
