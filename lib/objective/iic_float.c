@@ -86,13 +86,37 @@ static void complete(int64_t k, int64_t rows, const mi__iic_float_room *room) {
         room->sum_w[d] += (double)rows * room->low_w[d];
 }
 
+/* The least of z and of w, side by side. */
+typedef struct search {
+    const mi__kernels *kernels;
+    int64_t rows, classes, ld[2];
+    const float *x[2];
+    float *least[2];
+    bool good[2];
+} search;
+
+static void search_side(void *arg, int64_t i) {
+    search *s = arg;
+    s->good[i] = s->kernels->lowest(s->rows, s->classes, s->x[i], s->ld[i], s->least[i]);
+}
+
+static bool search_both(const mi_iic *iic, search *s) {
+    if (s->rows * s->classes >= MI__IIC_WORTH)
+        mi__parallel_for(iic->context, 2, search_side, s);
+    else
+        for (int64_t i = 0; i < 2; i++)
+            search_side(s, i);
+    return s->good[0] && s->good[1];
+}
+
 /* Rows of the caller's, all of them near to each other or not. */
 static bool add_direct(const mi_iic *iic, const mi__iic_head *h, int64_t rows, const float *z,
                        int64_t ldz, const float *w, int64_t ldw) {
     const mi__iic_float_room room = mi__iic_floats_of(iic, h);
     const mi__kernels *t = iic->kernels;
     const int64_t k = h->classes;
-    if (!t->lowest(rows, k, z, ldz, room.least_z) || !t->lowest(rows, k, w, ldw, room.least_w))
+    search s = {t, rows, k, {ldz, ldw}, {z, w}, {room.least_z, room.least_w}, {false, false}};
+    if (!search_both(iic, &s))
         return false;
     if (spread(k, z, room.least_z, room.low_z) * spread(k, w, room.least_w, room.low_w) > 0.25) {
         add_product(iic, h, false, rows, z, ldz, w, ldw);
