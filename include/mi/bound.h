@@ -104,7 +104,7 @@ typedef struct mi_bound_vectors_f32 {
     const float *baseline; /**< [n] log baselines (m must be a multiple of n), or NULL */
     float *djoint;         /**< [n], receives d(loss)/d(joint); NULL: not wanted */
     float *dproduct;       /**< [m], receives the gradient; NULL: not wanted */
-    float *dbaseline;      /**< [n], receives the gradient; NULL: not wanted */
+    float *dbaseline;      /**< [n], receives the gradient (m as above); NULL: not wanted */
 } mi_bound_vectors_f32;
 
 /** The same in float64. */

@@ -80,9 +80,9 @@ static mi_status evaluate(mi_bound *bound, const mi__kernels *k, const void *the
     if (theirs == NULL)
         return mi__fail(MI_E_ARG, "io must not be NULL");
     MI__TRY(mi__options_load(&v.io, sizeof v.io, sizeof v.io, theirs, type));
-    MI__TRY(mi__bound_check(bound, MI_BOUND_VECTORS | MI_BOUND_GROUPS,
-                            v.io.baseline != NULL || v.io.dbaseline != NULL, result));
-    const bool grouped = (bound->kind->shapes & MI_BOUND_VECTORS) == 0 || v.io.baseline != NULL;
+    const bool baselines = v.io.baseline != NULL || v.io.dbaseline != NULL;
+    MI__TRY(mi__bound_check(bound, MI_BOUND_VECTORS | MI_BOUND_GROUPS, baselines, result));
+    const bool grouped = (bound->kind->shapes & MI_BOUND_VECTORS) == 0 || baselines;
     MI__TRY(check(bound, k, &v.io, grouped));
     v.pairs = grouped ? 1 : CHUNK;
     v.others = grouped ? v.io.m / v.io.n : CHUNK;

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Bounds at the limits of their numbers: what fails late, rows that lack one side, gradients that
+ * nobody gave an input for, states that have come far. */
+#include "unit.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SENTINEL 777
+
+static mi_bound *make(const char *kind, const char *parameter, double value) {
+    mi_bound *bound = NULL;
+    OK(mi_bound_create(NULL, kind, &bound));
+    if (parameter != NULL)
+        OK(mi_bound_set(bound, parameter, value));
+    return bound;
+}
+
+static mi_bound_result blank(void) {
+    return (mi_bound_result){sizeof(mi_bound_result), SENTINEL, SENTINEL, SENTINEL};
+}
+
+static bool is_blank(const mi_bound_result *r) {
+    return r->estimate == SENTINEL && r->loss == SENTINEL && r->cap == SENTINEL;
+}
+
+/* -- baselines ----------------------------------------------------------------------------------
+ */
+
+START_TEST(each_pair_gets_its_gradient_by_a_baseline_that_all_share) {
+    static const int64_t others[] = {1, 2, 20000};
+    mi_bound *bound = make("tuba", "log-baseline", .3);
+    for (int i = 0; i < 3; i++) {
+        const int64_t n = i == 2 ? 1 : 4, m = n * others[i];
+        double joint[4] = {.1, .2, .3, .4}, baseline[4] = {.3, .3, .3, .3}, want[4], got[4];
+        double *product = calloc((size_t)m, sizeof *product);
+        for (int64_t j = 0; j < m; j++)
+            product[j] = (double)(j % 7) / 10;
+        mi_bound_vectors_f64 io = {.struct_size = sizeof io,
+                                   .n = n,
+                                   .m = m,
+                                   .joint = joint,
+                                   .product = product,
+                                   .baseline = baseline,
+                                   .dbaseline = want};
+        OK(mi_bound_eval_vectors_f64(bound, &io, NULL));
+        io.baseline = NULL;
+        io.dbaseline = got;
+        OK(mi_bound_eval_vectors_f64(bound, &io, NULL));
+        for (int64_t j = 0; j < n; j++)
+            ck_assert_double_eq(got[j], want[j]);
+        free(product);
+    }
+    mi_bound_destroy(bound);
+}
+END_TEST
+
+/* -- rows that lack one side --------------------------------------------------------------------
+ */
+
+START_TEST(a_row_with_pairs_but_nothing_to_compare_is_named) {
+    static const char *const kinds[] = {"flo", "flatnce", "leave-one-out", "interpolated"};
+    const uint8_t mask[9] = {1, 1, 1, 0, 1, 0, 1, 1, 1};
+    for (int i = 0; i < 4; i++) {
+        double scores[9] = {0}, d[9] = {SENTINEL};
+        mi_bound *bound = make(kinds[i], NULL, 0);
+        mi_bound_result r = blank();
+        mi_bound_matrix_f64 io = {
+            .struct_size = sizeof io, .n = 3, .scores = scores, .mask = mask, .dscores = d};
+        FAILS(MI_E_SHAPE, "row 1", mi_bound_eval_matrix_f64(bound, &io, &r));
+        ck_assert(d[0] == SENTINEL && d[8] == 0 && is_blank(&r));
+        mi_bound_destroy(bound);
+    }
+}
+END_TEST
+
+START_TEST(an_offset_may_go_round_but_not_come_back) {
+    const double scores[9] = {9, 1, 2, 3, 9, 4, 5, 6, 9}, want[] = {2, 3, 6};
+    const double back[] = {3, 6, 999999999};
+    mi_bound *bound = make("club-sampled", NULL, 0);
+    mi_bound_matrix_f64 io = {.struct_size = sizeof io, .n = 3, .scores = scores};
+    double u[3] = {1, 2, 3}, v[3] = {1, 1, 1};
+    mi_bound_embeddings_f64 rows = {.struct_size = sizeof rows, .n = 3, .d = 1, .u = u, .v = v};
+    mi_bound_result r = blank();
+    OK(mi_bound_set(bound, "offset", 5)); /* as 2 */
+    OK(mi_bound_eval_matrix_f64(bound, &io, &r));
+    ck_assert_double_eq_tol(r.estimate, 9 - (want[0] + want[1] + want[2]) / 3, 1e-12);
+    for (int i = 0; i < 3; i++) {
+        OK(mi_bound_set(bound, "offset", back[i]));
+        FAILS(MI_E_SHAPE, "multiple", mi_bound_eval_matrix_f64(bound, &io, &r));
+        FAILS(MI_E_SHAPE, "multiple", mi_bound_eval_embeddings_f64(bound, &rows, &r));
+    }
+    OK(mi_bound_set(bound, "offset", 1e9)); /* 1 modulo 3 */
+    OK(mi_bound_eval_embeddings_f64(bound, &rows, &r));
+    mi_bound_destroy(bound);
+}
+END_TEST
+
+UNIT_MAIN("bound_limits", each_pair_gets_its_gradient_by_a_baseline_that_all_share,
+          a_row_with_pairs_but_nothing_to_compare_is_named,
+          an_offset_may_go_round_but_not_come_back)
