@@ -293,7 +293,20 @@ static void finish_survey(engine *g) {
         finish_columns(g);
 }
 
-static mi_status run_passes(engine *g) {
+static mi_status conclude(engine *g, mi_bound_result *result) {
+    double sums[MI__SUMS] = {0};
+    for (int64_t row = 0; row < g->source->rows; row++)
+        for (int i = 0; i < MI__SUMS; i++)
+            sums[i] += g->record[row].sums[i];
+    result->cap = INFINITY;
+    g->e.bound->kind->finish(&g->e, sums, result);
+    if (!isfinite(result->loss))
+        return mi__fail(MI_E_NUMERIC, "the loss of %s is %g, beyond range", g->e.bound->kind->name,
+                        result->loss);
+    return MI_OK;
+}
+
+static mi_status run_passes(engine *g, mi_bound_result *result) {
     const bool proof = (g->needs & MI__NEED_PROOF) != 0 && g->source->direct;
     const bool survey = (g->needs & (MI__NEED_LSE | MI__NEED_COLUMNS)) != 0;
     if (survey || (g->source->direct && !proof)) {
@@ -301,8 +314,10 @@ static mi_status run_passes(engine *g) {
         if (survey)
             finish_survey(g);
     }
-    if (proof)
+    if (proof) {
         MI__TRY(run_pass(g, TRIAL));
+        MI__TRY(conclude(g, result)); /* a sum may overflow though no row does */
+    }
     return proof && !g->source->gradient ? MI_OK : run_pass(g, FINAL);
 }
 
@@ -359,22 +374,9 @@ static void begin_columns(engine *g) {
     }
 }
 
-static mi_status conclude(engine *g, mi_bound_result *result) {
-    double sums[MI__SUMS] = {0};
-    for (int64_t row = 0; row < g->source->rows; row++)
-        for (int i = 0; i < MI__SUMS; i++)
-            sums[i] += g->record[row].sums[i];
-    result->cap = INFINITY;
-    g->e.bound->kind->finish(&g->e, sums, result);
-    if (!isfinite(result->loss))
-        return mi__fail(MI_E_NUMERIC, "the loss of %s is %g, beyond range", g->e.bound->kind->name,
-                        result->loss);
-    return MI_OK;
-}
-
 static mi_status run(engine *g, mi_bound_result *result) {
     begin_columns(g);
-    MI__TRY(run_passes(g));
+    MI__TRY(run_passes(g, result));
     g->e.bound->next_average = g->e.log_average;
     return conclude(g, result);
 }

@@ -55,6 +55,41 @@ START_TEST(each_pair_gets_its_gradient_by_a_baseline_that_all_share) {
 }
 END_TEST
 
+/* -- sums that overflow though their terms don't ------------------------------------------------
+ */
+
+static void check_sum(const char *kind, double f, double g) {
+    double joint[2] = {f, f}, product[2] = {g, g}, scores[4] = {f, g, g, f};
+    double d[8] = {SENTINEL, SENTINEL, SENTINEL, SENTINEL, SENTINEL, SENTINEL, SENTINEL, SENTINEL};
+    mi_bound *bound = make(kind, NULL, 0);
+    mi_bound_result r = blank();
+    mi_bound_vectors_f64 vectors = {.struct_size = sizeof vectors,
+                                    .n = 2,
+                                    .m = 2,
+                                    .joint = joint,
+                                    .product = product,
+                                    .djoint = d,
+                                    .dproduct = d + 2};
+    mi_bound_matrix_f64 matrix = {
+        .struct_size = sizeof matrix, .n = 2, .scores = scores, .dscores = d + 4};
+    FAILS(MI_E_NUMERIC, kind, mi_bound_eval_vectors_f64(bound, &vectors, &r));
+    FAILS(MI_E_NUMERIC, kind, mi_bound_eval_matrix_f64(bound, &matrix, &r));
+    for (int i = 0; i < 8; i++)
+        ck_assert_msg(d[i] == SENTINEL, "%s wrote gradient %d: %g", kind, i, d[i]);
+    ck_assert(is_blank(&r));
+    mi_bound_destroy(bound);
+}
+
+START_TEST(a_loss_that_overflows_as_a_sum_writes_nothing) {
+    check_sum("nwj", 0, 710.7);
+    check_sum("tuba", 0, 709.7);
+    check_sum("flo", -709.7, 0);
+    check_sum("reverse-kl", -709.7, 0);
+    check_sum("hellinger", -709.7, 0);
+    check_sum("hellinger", 0, 709.7);
+}
+END_TEST
+
 /* -- rows that lack one side --------------------------------------------------------------------
  */
 
@@ -97,5 +132,6 @@ START_TEST(an_offset_may_go_round_but_not_come_back) {
 END_TEST
 
 UNIT_MAIN("bound_limits", each_pair_gets_its_gradient_by_a_baseline_that_all_share,
+          a_loss_that_overflows_as_a_sum_writes_nothing,
           a_row_with_pairs_but_nothing_to_compare_is_named,
           an_offset_may_go_round_but_not_come_back)
