@@ -130,7 +130,7 @@ static bool measure(const engine *g, mi__row *r, record *c) {
     for (int i = 0; i < MI__PIECES; i++)
         if (r->product[i].count > 0)
             good &= g->e.k->extent(r->product[i].count, r->product[i].x, &least, &top);
-    c->most = r->most = r->others > 0 ? top : 0;
+    c->most = r->most = top;
     return good && least >= -MI__LARGEST_SCORE && fmax(most, top) <= MI__LARGEST_SCORE;
 }
 

@@ -16,8 +16,9 @@
 #include <math.h>
 
 #define MI__SUMS 5
-#define MI__ROOM_A_SCORE (1 << 20) /* at most so many bytes for each column, all threads included */
-#define MI__LARGEST_SCORE 1e150 /* squares and sums of it stay in range */
+#define MI__ROOM_A_SCORE (1 << 20) /* at most so many bytes for each column, all threads included  \
+                                    */
+#define MI__LARGEST_SCORE 1e150    /* squares and sums of it stay in range */
 
 /* -- kinds ------------------------------------------------------------------------------------- */
 
@@ -124,7 +125,7 @@ struct mi__row {
     mi__piece product[MI__PIECES];
     int64_t others;     /* how many scores of Q */
     double joint_least; /* of the scores of P */
-    double most;        /* of the scores of Q; 0 if there are none */
+    double most;        /* of the scores of Q; -infinity if there are none: exp() of it is 0 */
     double baseline;
     double *room; /* [others], with MI__NEED_ROOM */
     /* What the kind gives back: */

@@ -93,6 +93,43 @@ END_TEST
 /* -- rows that lack one side --------------------------------------------------------------------
  */
 
+/* Row 0 has nothing to compare with. */
+static void check_lacking(const char *kind, const char *parameter, double value, double score,
+                          double estimate) {
+    const uint8_t mask[9] = {1, 0, 0, 1, 1, 1, 1, 1, 1};
+    double scores[9], d[9];
+    float narrow[9], dnarrow[9];
+    mi_bound *bound = make(kind, parameter, value);
+    mi_bound_result r = blank(), s = blank();
+    for (int i = 0; i < 9; i++)
+        narrow[i] = (float)(scores[i] = score);
+    mi_bound_matrix_f64 io = {
+        .struct_size = sizeof io, .n = 3, .scores = scores, .mask = mask, .dscores = d};
+    mi_bound_matrix_f32 io32 = {
+        .struct_size = sizeof io32, .n = 3, .scores = narrow, .mask = mask, .dscores = dnarrow};
+    OK(mi_bound_eval_matrix_f64(bound, &io, &r));
+    OK(mi_bound_eval_matrix_f32(bound, &io32, &s));
+    ck_assert_double_eq_tol(r.estimate, estimate, 1e-9);
+    ck_assert_double_eq_tol(s.estimate, estimate, 1e-3);
+    for (int i = 0; i < 9; i++)
+        ck_assert(isfinite(d[i]) && isfinite(dnarrow[i]));
+    mi_bound_destroy(bound);
+}
+
+START_TEST(a_row_without_scores_of_q_does_no_harm) {
+    check_lacking("smile", "tau", INFINITY, -1e4, 0);
+    check_lacking("smile", "tau", 5, -1e4, -1e4 + 5);
+    check_lacking("tuba", "log-baseline", -1000, -1000, 0);
+    check_lacking("nwj", NULL, 0, 1, 0);
+    check_lacking("dv", NULL, 0, -1e4, 0);
+    check_lacking("mine", NULL, 0, 1e4, 0);
+    check_lacking("reverse-kl", NULL, 0, 0, 0);
+    check_lacking("hellinger", NULL, 0, 0, 0);
+    check_lacking("infonce", "columns", 0, 1e4, 0);
+    check_lacking("infonce", "columns", .3, -1e4, 0);
+}
+END_TEST
+
 START_TEST(a_row_with_pairs_but_nothing_to_compare_is_named) {
     static const char *const kinds[] = {"flo", "flatnce", "leave-one-out", "interpolated"};
     const uint8_t mask[9] = {1, 1, 1, 0, 1, 0, 1, 1, 1};
@@ -132,6 +169,6 @@ START_TEST(an_offset_may_go_round_but_not_come_back) {
 END_TEST
 
 UNIT_MAIN("bound_limits", each_pair_gets_its_gradient_by_a_baseline_that_all_share,
-          a_loss_that_overflows_as_a_sum_writes_nothing,
+          a_loss_that_overflows_as_a_sum_writes_nothing, a_row_without_scores_of_q_does_no_harm,
           a_row_with_pairs_but_nothing_to_compare_is_named,
           an_offset_may_go_round_but_not_come_back)
