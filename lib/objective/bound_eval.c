@@ -144,7 +144,8 @@ static int compute(const engine *g, mi__row *r, record *c) {
     g->e.bound->kind->row(r);
     for (int i = 0; i < MI__SUMS; i++)
         c->sums[i] = r->sums[i];
-    if (!(r->peak <= largest_real(g)) || !isfinite(r->dbaseline))
+    const double room = g->source->dbaseline != NULL ? largest_real(g) : DBL_MAX;
+    if (!(r->peak <= largest_real(g)) || !(fabs(r->dbaseline) <= room))
         return MI__ROW_OVERFLOW;
     return MI__ROW_FINE;
 }

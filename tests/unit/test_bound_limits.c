@@ -55,6 +55,27 @@ START_TEST(each_pair_gets_its_gradient_by_a_baseline_that_all_share) {
 }
 END_TEST
 
+START_TEST(float32_has_no_room_for_a_gradient_that_float64_holds) {
+    float joint[1] = {0}, product[10], d = SENTINEL;
+    mi_bound *bound = make("tuba", NULL, 0);
+    mi_bound_result r = blank();
+    for (int i = 0; i < 10; i++)
+        product[i] = 90.5F; /* exp: 2e39, a tenth of which is a float */
+    mi_bound_vectors_f32 io = {.struct_size = sizeof io,
+                               .n = 1,
+                               .m = 10,
+                               .joint = joint,
+                               .product = product,
+                               .dbaseline = &d};
+    FAILS(MI_E_NUMERIC, "overflows", mi_bound_eval_vectors_f32(bound, &io, &r));
+    ck_assert(d == SENTINEL && is_blank(&r));
+    io.dbaseline = NULL; /* the loss itself is in range */
+    OK(mi_bound_eval_vectors_f32(bound, &io, &r));
+    ck_assert_double_gt(r.loss, 1e39);
+    mi_bound_destroy(bound);
+}
+END_TEST
+
 /* -- sums that overflow though their terms don't ------------------------------------------------
  */
 
@@ -169,6 +190,7 @@ START_TEST(an_offset_may_go_round_but_not_come_back) {
 END_TEST
 
 UNIT_MAIN("bound_limits", each_pair_gets_its_gradient_by_a_baseline_that_all_share,
+          float32_has_no_room_for_a_gradient_that_float64_holds,
           a_loss_that_overflows_as_a_sum_writes_nothing, a_row_without_scores_of_q_does_no_harm,
           a_row_with_pairs_but_nothing_to_compare_is_named,
           an_offset_may_go_round_but_not_come_back)
