@@ -146,12 +146,15 @@ static void hellinger_finish(const mi__evaluation *e, const double *sums, mi_bou
 
 /* -- those without exponentials ---------------------------------------------------------------- */
 
-/* The sum of what is above 0. */
-static double positive_sum(const mi__kernels *k, int64_t n, const void *x) {
-    double sum = 0;
-    for (int64_t i = 0; i < n; i++)
-        sum += fmax(mi__real_get(k, x, i), 0);
-    return sum;
+/* Adds up squares, which float32 may have no room for, and the density ratios 1 + x / 2 that scores
+ * stand for. */
+static void pearson_sums(const mi__kernels *k, const mi__piece *p, double *squares,
+                         double *ratios) {
+    for (int64_t i = 0; i < p->count; i++) {
+        double x = mi__real_get(k, p->x, i);
+        *squares += x * x;
+        *ratios += fmax(1 + x / 2, 0);
+    }
 }
 
 /* y = a + b x */
@@ -172,9 +175,8 @@ static void pearson_row(mi__row *row) {
         row->sums[3] += log1p(fmax(mi__real_get(k, row->joint.x, l) / 2, -1));
     for (int i = 0; i < MI__PIECES; i++) {
         const mi__piece *p = &row->product[i];
-        row->sums[2] += p->count == 0 ? 0 : k->dot(p->count, p->x, p->x);
-        affine(k, p->count, 1, 0.5, p->x, p->dx); /* also the ratio that the score stands for */
-        row->sums[4] += positive_sum(k, p->count, p->dx);
+        pearson_sums(k, p, &row->sums[2], &row->sums[4]);
+        affine(k, p->count, 1, 0.5, p->x, p->dx);
     }
     mi__row_fill_joint(row, -1 / row->e->pairs);
     row->scale = 1 / row->e->others;

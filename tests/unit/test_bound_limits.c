@@ -111,6 +111,23 @@ START_TEST(a_loss_that_overflows_as_a_sum_writes_nothing) {
 }
 END_TEST
 
+START_TEST(pearson_squares_more_than_float32_holds) {
+    float joint[1] = {0}, product[2] = {3e20F, -1e20F}, d[2] = {SENTINEL, SENTINEL};
+    mi_bound *bound = make("pearson", NULL, 0);
+    mi_bound_result r = blank();
+    mi_bound_vectors_f32 io = {.struct_size = sizeof io,
+                               .n = 1,
+                               .m = 2,
+                               .joint = joint,
+                               .product = product,
+                               .dproduct = d};
+    OK(mi_bound_eval_vectors_f32(bound, &io, &r));
+    ck_assert_double_eq_tol(r.loss / 1.25e40, 1, 1e-6);
+    ck_assert_double_eq_tol(d[0] / 7.5e19, 1, 1e-6);
+    mi_bound_destroy(bound);
+}
+END_TEST
+
 /* -- rows that lack one side --------------------------------------------------------------------
  */
 
@@ -191,6 +208,6 @@ END_TEST
 
 UNIT_MAIN("bound_limits", each_pair_gets_its_gradient_by_a_baseline_that_all_share,
           float32_has_no_room_for_a_gradient_that_float64_holds,
-          a_loss_that_overflows_as_a_sum_writes_nothing, a_row_without_scores_of_q_does_no_harm,
-          a_row_with_pairs_but_nothing_to_compare_is_named,
+          a_loss_that_overflows_as_a_sum_writes_nothing, pearson_squares_more_than_float32_holds,
+          a_row_without_scores_of_q_does_no_harm, a_row_with_pairs_but_nothing_to_compare_is_named,
           an_offset_may_go_round_but_not_come_back)
