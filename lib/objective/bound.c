@@ -205,7 +205,7 @@ void mi__bound_conclude(mi_bound *bound, const mi__source *source, mi_bound_resu
                         const mi_bound_result *found) {
     if ((bound->kind->traits & MI_BOUND_STATE) != 0 && source->gradient) {
         bound->log_average = bound->next_average;
-        bound->steps++;
+        bound->steps += bound->steps < INT64_MAX;
     }
     if (result != NULL)
         mi__report_store(result, result->struct_size, found, sizeof *found);

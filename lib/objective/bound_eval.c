@@ -273,7 +273,7 @@ static double new_average(const mi_bound *bound, double rate, double log_mean) {
     double old = log(-expm1((double)bound->steps * log1p(-rate)));
     if (bound->steps == 0 || rate == 1)
         return log_mean;
-    double now = log(-expm1((double)(bound->steps + 1) * log1p(-rate)));
+    double now = log(-expm1(((double)bound->steps + 1) * log1p(-rate)));
     double a = log1p(-rate) + old - now + bound->log_average, b = log(rate) - now + log_mean;
     return fmax(a, b) + log1p(exp(-fabs(a - b)));
 }

@@ -206,8 +206,32 @@ START_TEST(an_offset_may_go_round_but_not_come_back) {
 }
 END_TEST
 
+/* -- states -------------------------------------------------------------------------------------
+ */
+
+START_TEST(mine_may_have_seen_as_many_batches_as_can_be_counted) {
+    const double score = 1;
+    double d;
+    mi_bound *bound = make("mine", NULL, 0);
+    mi_bound_state state = {sizeof state, 2, INT64_MAX};
+    mi_bound_vectors_f64 io = {.struct_size = sizeof io,
+                               .n = 1,
+                               .m = 1,
+                               .joint = &score,
+                               .product = &score,
+                               .dproduct = &d};
+    OK(mi_bound_state_write(bound, &state));
+    OK(mi_bound_eval_vectors_f64(bound, &io, NULL));
+    OK(mi_bound_state_read(bound, &state));
+    ck_assert(state.steps == INT64_MAX);
+    ck_assert_double_eq_tol(state.log_average, log(.99 * exp(2) + .01 * exp(1)), 1e-12);
+    mi_bound_destroy(bound);
+}
+END_TEST
+
 UNIT_MAIN("bound_limits", each_pair_gets_its_gradient_by_a_baseline_that_all_share,
           float32_has_no_room_for_a_gradient_that_float64_holds,
           a_loss_that_overflows_as_a_sum_writes_nothing, pearson_squares_more_than_float32_holds,
           a_row_without_scores_of_q_does_no_harm, a_row_with_pairs_but_nothing_to_compare_is_named,
-          an_offset_may_go_round_but_not_come_back)
+          an_offset_may_go_round_but_not_come_back,
+          mine_may_have_seen_as_many_batches_as_can_be_counted)
