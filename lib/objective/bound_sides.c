@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ORDINARY 1e9 /* products and sums of such numbers are in range for long */
+/* Four such numbers multiplied, as in pearson's gradient by the temperature, and summed over any d
+ * twice, are in range of float32. */
+#define ORDINARY 1e4
 
 /* Its squares don't overflow or vanish, whatever the row holds. */
 static double length_of(const mi__embeddings *m, const void *x, void *spare) {
@@ -41,7 +43,7 @@ static void load_rows(void *arg, int64_t begin_row, int64_t end_row) {
         }
         if (!(most * scale <= MI__LARGEST_SCORE))
             atomic_store(&s->bad, 1);
-        if (!(most * scale <= ORDINARY))
+        if (!(fmax(most * scale, s->factor) <= ORDINARY)) /* gradients get the factor, too */
             atomic_store(&s->large, 1);
         if (s->to != s->from)
             m->k->scale(d, scale, x, mi__embedding(m, s->to, i, d));

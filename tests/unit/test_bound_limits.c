@@ -206,6 +206,43 @@ START_TEST(an_offset_may_go_round_but_not_come_back) {
 }
 END_TEST
 
+/* -- embeddings ---------------------------------------------------------------------------------
+ */
+
+static void check_late(const char *kind, float unit, double temperature, float length) {
+    float u[4] = {0, 0, unit, 0}, v[4] = {length, 0, -length, 0};
+    float du[4] = {SENTINEL}, dv[4] = {SENTINEL, SENTINEL, SENTINEL, SENTINEL};
+    double slope = SENTINEL;
+    mi_bound *bound = make(kind, NULL, 0);
+    mi_bound_result r = blank();
+    mi_bound_embeddings_f32 io = {.struct_size = sizeof io,
+                                  .n = 2,
+                                  .d = 2,
+                                  .u = u,
+                                  .v = v,
+                                  .temperature = temperature,
+                                  .du = du,
+                                  .dv = dv,
+                                  .dtemperature = &slope};
+    if (mi_bound_eval_embeddings_f32(bound, &io, &r) == MI_OK) {
+        for (int i = 0; i < 4; i++)
+            ck_assert(isfinite(du[i]) && isfinite(dv[i]));
+    } else {
+        ck_assert(du[0] == SENTINEL && slope == SENTINEL && is_blank(&r));
+        for (int i = 0; i < 4; i++)
+            ck_assert_msg(dv[i] == SENTINEL, "%s failed, but dv[%d] is %g", kind, i, dv[i]);
+    }
+    mi_bound_destroy(bound);
+}
+
+START_TEST(a_gradient_that_overflows_late_writes_nothing) {
+    check_late("infonce", 1e-30F, 1e-30, 1e9F);
+    check_late("dv", 1e-30F, 1e-30, 1e9F);
+    check_late("pearson", 1e9F, 1, 1e9F);
+    check_late("pearson", 1e-3F, 1e-10, 1e9F);
+}
+END_TEST
+
 /* -- states -------------------------------------------------------------------------------------
  */
 
@@ -233,5 +270,5 @@ UNIT_MAIN("bound_limits", each_pair_gets_its_gradient_by_a_baseline_that_all_sha
           float32_has_no_room_for_a_gradient_that_float64_holds,
           a_loss_that_overflows_as_a_sum_writes_nothing, pearson_squares_more_than_float32_holds,
           a_row_without_scores_of_q_does_no_harm, a_row_with_pairs_but_nothing_to_compare_is_named,
-          an_offset_may_go_round_but_not_come_back,
+          an_offset_may_go_round_but_not_come_back, a_gradient_that_overflows_late_writes_nothing,
           mine_may_have_seen_as_many_batches_as_can_be_counted)
