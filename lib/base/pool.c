@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A pool of threads that take the next index until none is left. The threads start with the first
  * job, so that a context that never computes costs nothing, and several callers' jobs queue up. Who
- * waits looks for a moment before going to sleep: jobs come in quick succession, and waking up
- * takes longer than many of them. */
+ * waits looks for a moment before going to sleep: jobs come in quick succession, waking up takes
+ * longer than many of them, and a thread that mostly sleeps stays on the processor of who wakes it,
+ * since to the system's scheduler that looks like balance. */
 #define _GNU_SOURCE
 #include "base.h"
 
@@ -12,7 +13,9 @@
 #include <unistd.h>
 
 #define STACK_BYTES ((size_t)1 << 20)
-#define LOOKS 1000 /* before going to sleep: some 20 microseconds */
+#define LOOKS 500 /* while holding on to the processor: some 10 microseconds */
+#define YIELDS                                                                                     \
+    1000 /* then while letting others have it, before going to sleep: a millisecond or less */
 
 typedef struct job {
     void (*body)(void *arg, int64_t i);
@@ -28,17 +31,22 @@ struct mi__pool {
     job *job;             /* NULL: nothing to do */
     atomic_ullong serial; /* counts jobs, so that a thread joins each at most once */
     atomic_int working;   /* threads inside the current job */
-    int32_t started; /* threads that run; -1 before the first job */
-    int32_t size;    /* threads wanted, the caller's not counted */
-    pid_t owner;     /* a fork()ed child inherits the pool but none of its threads */
+    int32_t started;      /* threads that run; -1 before the first job */
+    int32_t size;         /* threads wanted, the caller's not counted */
+    pid_t owner;          /* a fork()ed child inherits the pool but none of its threads */
     bool quit;
     pthread_t thread[];
 };
 
-static void pause_briefly(void) {
+/* The look-th of those looks. False: time to sleep. */
+static bool look_again(int look) {
+    if (look >= LOOKS)
+        sched_yield();
 #if defined(__GNUC__) && defined(__x86_64__)
-    __builtin_ia32_pause();
+    else
+        __builtin_ia32_pause();
 #endif
+    return look < LOOKS + YIELDS;
 }
 
 static void take_indices(job *j) {
@@ -54,8 +62,8 @@ static void *thread_main(void *arg) {
     mi__pool *pool = arg;
     unsigned long long seen = 0;
     for (;;) {
-        for (int i = 0; i < LOOKS && atomic_load(&pool->serial) == seen; i++)
-            pause_briefly();
+        for (int i = 0; atomic_load(&pool->serial) == seen && look_again(i); i++)
+            ;
         pthread_mutex_lock(&pool->lock);
         while (!pool->quit && (pool->job == NULL || pool->serial == seen))
             pthread_cond_wait(&pool->wake, &pool->lock);
@@ -106,6 +114,7 @@ mi__pool *mi__pool_create(mi_context *context, int32_t threads) {
 static void stop_threads(mi__pool *pool) {
     pthread_mutex_lock(&pool->lock);
     pool->quit = true;
+    pool->serial++; /* ends their looking */
     pthread_cond_broadcast(&pool->wake);
     pthread_mutex_unlock(&pool->lock);
     for (int32_t i = 0; i < pool->started; i++)
@@ -142,8 +151,8 @@ static void run(mi__pool *pool, int64_t n, void (*body)(void *arg, int64_t i), v
     pthread_mutex_lock(&pool->lock);
     pool->job = NULL; /* who wakes up late finds nothing, so that `j` may go */
     pthread_mutex_unlock(&pool->lock);
-    for (int i = 0; i < LOOKS && atomic_load(&pool->working) > 0; i++)
-        pause_briefly();
+    for (int i = 0; atomic_load(&pool->working) > 0 && look_again(i); i++)
+        ;
     pthread_mutex_lock(&pool->lock);
     while (pool->working > 0)
         pthread_cond_wait(&pool->done, &pool->lock);
