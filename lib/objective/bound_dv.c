@@ -9,11 +9,6 @@ static int32_t needs_lse(const mi__bound_values *values) {
     return MI__NEED_LSE;
 }
 
-static int32_t mine_needs(const mi__bound_values *values) {
-    (void)values;
-    return MI__NEED_LSE | MI__NEED_PROOF;
-}
-
 /* dx = exp(x - most of all) */
 static void weigh(mi__row *row) {
     row->sums[0] = mi__row_joint_sum(row);
@@ -30,9 +25,10 @@ static void dv_row(mi__row *row) {
     row->scale = exp(row->e->most - row->e->lse);
 }
 
+/* At most 1 / rate: the average has that share of this batch. */
 static void mine_row(mi__row *row) {
     weigh(row);
-    row->peak = row->scale = exp(row->e->most - row->e->log_average) / row->e->others;
+    row->scale = exp(row->e->most - row->e->log_average) / row->e->others;
 }
 
 static void dv_finish(const mi__evaluation *e, const double *sums, mi_bound_result *result) {
@@ -83,7 +79,7 @@ const mi__bound_kind mi__bound_mine = {
     .traits = MI_BOUND_SURROGATE | MI_BOUND_STATE,
     .param = mine_params,
     .params = 2,
-    .needs = mine_needs,
+    .needs = needs_lse,
     .row = mine_row,
     .finish = mine_finish,
 };
