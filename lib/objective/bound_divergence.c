@@ -146,15 +146,16 @@ static void hellinger_finish(const mi__evaluation *e, const double *sums, mi_bou
 
 /* -- those without exponentials ---------------------------------------------------------------- */
 
-/* Adds up squares, which float32 may have no room for, and the density ratios 1 + x / 2 that scores
- * stand for. */
-static void pearson_sums(const mi__kernels *k, const mi__piece *p, double *squares,
-                         double *ratios) {
+/* Squares, which float32 may have no room for, and the density ratios 1 + x / 2. */
+static void pearson_sums(const mi__kernels *k, const mi__piece *p, mi__row *row) {
+    double squares = 0, ratios = 0;
     for (int64_t i = 0; i < p->count; i++) {
-        double x = mi__real_get(k, p->x, i);
-        *squares += x * x;
-        *ratios += fmax(1 + x / 2, 0);
+        double x = mi__real_get(k, p->x, i), ratio = 1 + x / 2;
+        squares += x * x;
+        ratios += ratio > 0 ? ratio : 0;
     }
+    row->sums[2] += squares;
+    row->sums[4] += ratios;
 }
 
 /* y = a + b x */
@@ -175,7 +176,7 @@ static void pearson_row(mi__row *row) {
         row->sums[3] += log1p(fmax(mi__real_get(k, row->joint.x, l) / 2, -1));
     for (int i = 0; i < MI__PIECES; i++) {
         const mi__piece *p = &row->product[i];
-        pearson_sums(k, p, &row->sums[2], &row->sums[4]);
+        pearson_sums(k, p, row);
         affine(k, p->count, 1, 0.5, p->x, p->dx);
     }
     mi__row_fill_joint(row, -1 / row->e->pairs);
