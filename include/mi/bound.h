@@ -360,9 +360,9 @@ LIBMI_API LIBMI_NODISCARD mi_status mi_bound_eval_matrix_f64(mi_bound *bound,
  * @param[in,out] result  struct_size set; receives estimate, loss and cap; may be NULL
  * @return as mi_bound_eval_matrix_f32(); MI_E_NUMERIC also for a row of length 0
  *         that is to be normalised
- * @note Three products of n x n L x d; dv, mine and the columns of infonce take a fourth,
- *       club-sampled none. Memory O(n L d), plus a strip of at least 48 rows of scores,
- *       4 MiB or more, kept in the handle. The result is the same at any number of
+ * @note Three products of n x n L x d; dv, mine and the columns of infonce take a fourth
+ *       unless one strip has all the rows, club-sampled none. Memory O(n L d), plus a strip of at least 48 rows of scores,
+ *       6 MiB or more, kept in the handle. The result is the same at any number of
  *       threads unless the products go through the BLAS, as they do in float64 and
  *       without AVX-512.
  * @since 0.1

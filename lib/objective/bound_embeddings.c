@@ -4,7 +4,7 @@
 
 #include <inttypes.h>
 
-#define STRIP_BYTES ((int64_t)4 << 20)
+#define STRIP_BYTES ((int64_t)6 << 20)
 #define LEAST_ROWS 48 /* of a strip: fewer would leave the products without work */
 
 /* The scores go as 1 / temperature. */

@@ -11,7 +11,10 @@
 static void begin(mi__source *s, int64_t first, int64_t last) {
     mi__embeddings *m = (mi__embeddings *)s;
     const int64_t d = m->io.d;
+    if (m->first == first && m->last == last)
+        return; /* all of it is one strip, and this is the second pass */
     m->first = first;
+    m->last = last;
     m->k->product(m->bound->context, false, true, last - first, m->width, d,
                   mi__embedding(m, m->u, first, d), d, m->v, d, 0, m->scores, m->ld, m->work);
 }

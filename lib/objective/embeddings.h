@@ -42,7 +42,7 @@ typedef struct mi__embeddings {
     double *scale;               /* [strip] */
     void *dbaseline;             /* [n] */
     void *work;
-    int64_t first; /* row of the strip */
+    int64_t first, last; /* rows whose scores are there */
 } mi__embeddings;
 
 static inline void *mi__embedding(const mi__embeddings *m, const void *x, int64_t row, int64_t ld) {
