@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A host with its own networks, its own optimizer and its own loop. It asks libmi for one thing:
- * a bound on mutual information, and its gradient with respect to what the networks put out. The
- * data are Gaussian, each y correlated with its x, so that the truth is known. */
+/* A host with its own networks, optimizer and loop. It asks libmi for one thing: a bound on mutual
+ * information, and its gradient. The data are correlated Gaussians, so that the truth is known. */
 #include "options.h"
 
 #include <mi/bound.h>
@@ -108,11 +107,12 @@ int main(int argc, char **argv) {
     }
     double truth = -0.5 * DIM * log(1 - rho * rho), sum = 0, other = 0;
     for (int i = 0; i < 100; i++) { /* on new data */
-        sum += evaluate(infonce, &state, &x, &y).estimate;
-        other += evaluate(dv, &state, &x, &y).estimate;
+        sum += evaluate(infonce, &state, &x, &y).estimate / 100;
+        other += evaluate(dv, &state, &x, &y).estimate / 100;
     }
-    printf("{\"truth\": %.4f, \"infonce\": %.4f, \"dv\": %.4f, \"cap\": %.4f}\n", truth, sum / 100,
-           other / 100, evaluate(infonce, &state, &x, &y).cap);
+    printf("On new data infonce says %.3f nats and dv %.3f; the truth is %.3f.\n", sum, other, truth);
+    printf("{\"truth\": %.4f, \"infonce\": %.4f, \"dv\": %.4f, \"cap\": %.4f}\n", truth, sum, other,
+           evaluate(infonce, &state, &x, &y).cap);
     mi_bound_destroy(infonce);
     mi_bound_destroy(dv);
     return fflush(stdout) == 0 ? 0 : 1;
