@@ -129,11 +129,11 @@ static void check_embeddings(bound_case *c) {
         memcpy(want[BASELINE], dense->out[BASELINE], (size_t)c->v.n * sizeof(double));
     for (int narrow = 0; narrow < 2; narrow++) {
         OK((narrow ? bound_case_f32 : bound_case_f64)(c, ALL_GRADIENTS, &r));
-        near_result(c, &r, &s, narrow ? 3e-6 : 1e-12);
+        near_result(c, &r, &s, narrow ? 1e-6 : 1e-12);
         for (int i = U; i < ARRAYS; i++) {
             double all = i == TEMPERATURE ? 10 : 1; /* a sum over everything cancels */
             near_array(c, bound_array[i], c->count[i], c->out[i], want[i],
-                       all * (narrow ? 3e-6 : 1e-12));
+                       all * (narrow ? 1e-6 : 1e-12));
         }
     }
     for (int i = U; i < ARRAYS; i++)
