@@ -110,7 +110,7 @@ int main(int argc, char **argv) {
         sum += evaluate(infonce, &state, &x, &y).estimate / 100;
         other += evaluate(dv, &state, &x, &y).estimate / 100;
     }
-    printf("On new data infonce says %.3f nats and dv %.3f; the truth is %.3f.\n", sum, other, truth);
+    printf("New data: infonce says %.3f nats, dv %.3f; the truth is %.3f.\n", sum, other, truth);
     printf("{\"truth\": %.4f, \"infonce\": %.4f, \"dv\": %.4f, \"cap\": %.4f}\n", truth, sum, other,
            evaluate(infonce, &state, &x, &y).cap);
     mi_bound_destroy(infonce);
