@@ -11,11 +11,10 @@ static int32_t needs(const mi__bound_values *values) {
 /* One score f of P in its row, `rest` being the sum of exp(g - most): adds to the sums; returns
  * exp(most - lse), and in *miss the probability that its row gives to the others. */
 static double in_row(mi__row *row, double f, double rest, double *miss) {
-    double top = row->others > 0 && row->most > f ? row->most : f,
-           share = 1 - row->e->values.columns;
-    double lse = row->others > 0 ? top + log(exp(f - top) + rest * exp(row->most - top)) : f;
-    double count = log1p((double)row->others), factor = exp(row->most - lse);
-    row->sums[0] += share * (f - lse + count);
+    const double top = fmax(f, row->most), unit = exp(row->most - top);
+    const double sum = exp(f - top) + rest * unit, factor = unit / sum;
+    const double share = 1 - row->e->values.columns, count = log1p((double)row->others);
+    row->sums[0] += share * (f - top - log(sum) + count);
     row->sums[1] += share * count;
     *miss = share * rest * factor;
     return share * factor;

@@ -80,15 +80,15 @@ static double compare(mixture *m, double f) {
     double b = baseline_part(m, shift), b1 = baseline_part(m, shift1);
     double top = mean_part(m, row->most, shift), all = sum_without_top(m, shift) + top;
     double without_top = mean * (own1 + sum_without_top(m, shift1)) + b1; /* D of the top */
-    double logs = shift1 + log(without_top), inverse = 0;
+    double logs = f - shift1 - log(without_top), inverse = 0;
     for (int p = 0; p < MI__PIECES; p++)
         for (int64_t i = 0; i < row->product[p].count; i++)
             if (!is_top(m, p, i)) {
                 double d = mean * (own + all - mean_part(m, at(m, p, i), shift)) + b;
-                logs += shift + log(d);
+                logs += f - shift - log(d);
                 inverse += 1 / d;
             }
-    row->sums[0] += f - logs / count;
+    row->sums[0] += logs / count;
     row->sums[2] += log(count);
     double *room = row->room;
     for (int p = 0; p < MI__PIECES; p++)

@@ -128,6 +128,26 @@ START_TEST(pearson_squares_more_than_float32_holds) {
 }
 END_TEST
 
+/* -- differences of large scores -----------------------------------------------------------------
+ */
+
+START_TEST(large_scores_that_are_alike_say_nothing) {
+    static const char *const kinds[] = {"infonce", "interpolated", "flatnce", "leave-one-out"};
+    const double large[] = {1e4, 1e15, -1e15, 3e100};
+    for (int i = 0; i < 16; i++) {
+        double scores[9];
+        mi_bound *bound = make(kinds[i / 4], i / 4 == 1 ? "alpha" : NULL, 1);
+        mi_bound_result r = blank();
+        mi_bound_matrix_f64 io = {.struct_size = sizeof io, .n = 3, .scores = scores};
+        for (int j = 0; j < 9; j++)
+            scores[j] = large[i % 4];
+        OK(mi_bound_eval_matrix_f64(bound, &io, &r));
+        ck_assert_double_eq_tol(r.estimate, 0, 1e-14);
+        mi_bound_destroy(bound);
+    }
+}
+END_TEST
+
 /* -- rows that lack one side --------------------------------------------------------------------
  */
 
@@ -269,6 +289,7 @@ END_TEST
 UNIT_MAIN("bound_limits", each_pair_gets_its_gradient_by_a_baseline_that_all_share,
           float32_has_no_room_for_a_gradient_that_float64_holds,
           a_loss_that_overflows_as_a_sum_writes_nothing, pearson_squares_more_than_float32_holds,
-          a_row_without_scores_of_q_does_no_harm, a_row_with_pairs_but_nothing_to_compare_is_named,
+          large_scores_that_are_alike_say_nothing, a_row_without_scores_of_q_does_no_harm,
+          a_row_with_pairs_but_nothing_to_compare_is_named,
           an_offset_may_go_round_but_not_come_back, a_gradient_that_overflows_late_writes_nothing,
           mine_may_have_seen_as_many_batches_as_can_be_counted)
