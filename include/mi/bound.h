@@ -287,7 +287,7 @@ LIBMI_API int32_t mi_bound_at_cap(const mi_bound_result *result);
 /**
  * The bound on vectors of scores.
  *
- * Scores must be finite, and within 1e150 in size. If the loss or a gradient
+ * Scores must be finite, and within 1e150 in size, 1e36 in float32. If the loss or a gradient
  * would overflow (nwj with a score of 1000, say), that is MI_E_NUMERIC too: no
  * infinity ever comes out of either.
  * An evaluation that wants no gradient leaves the state of mine alone.

@@ -212,13 +212,14 @@ void mi__bound_conclude(mi_bound *bound, const mi__source *source, mi_bound_resu
 }
 
 mi_status mi__bound_check_finite(const mi__kernels *k, const char *name, int64_t n, const void *x) {
+    const double limit = mi__largest_score(k);
     double least = 0, most = 0;
-    if (k->extent(n, x, &least, &most) && fmax(-least, most) <= MI__LARGEST_SCORE)
+    if (k->extent(n, x, &least, &most) && fmax(-least, most) <= limit)
         return MI_OK;
     for (int64_t i = 0; i < n; i++)
-        if (!(fabs(mi__real_get(k, x, i)) <= MI__LARGEST_SCORE))
+        if (!(fabs(mi__real_get(k, x, i)) <= limit))
             return mi__fail(MI_E_NUMERIC, "%s[%" PRId64 "] is %g, must be finite and within %g",
-                            name, i, mi__real_get(k, x, i), MI__LARGEST_SCORE);
+                            name, i, mi__real_get(k, x, i), limit);
     return mi__fail(MI_E_NUMERIC, "%s changed while it was read", name);
 }
 

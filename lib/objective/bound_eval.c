@@ -131,7 +131,8 @@ static bool measure(const engine *g, mi__row *r, record *c) {
         if (r->product[i].count > 0)
             good &= g->e.k->extent(r->product[i].count, r->product[i].x, &least, &top);
     c->most = r->most = top;
-    return good && least >= -MI__LARGEST_SCORE && fmax(most, top) <= MI__LARGEST_SCORE;
+    const double limit = mi__largest_score(g->e.k);
+    return good && least >= -limit && fmax(most, top) <= limit;
 }
 
 static double largest_real(const engine *g) {

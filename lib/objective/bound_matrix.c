@@ -130,10 +130,10 @@ static mi_status blame(mi__source *s, int64_t row, int fault) {
     const matrix *m = (const matrix *)s;
     for (int64_t j = 0; fault == MI__ROW_NOT_FINITE && j < m->width; j++) {
         double x = mi__real_get(m->k, row_of(m, row), j);
-        if (!is_masked(m, row, j) && !(fabs(x) <= MI__LARGEST_SCORE))
+        if (!is_masked(m, row, j) && !(fabs(x) <= mi__largest_score(m->k)))
             return mi__fail(MI_E_NUMERIC,
                             "scores[%" PRId64 "][%" PRId64 "] is %g, must be finite and within %g",
-                            row, j, x, MI__LARGEST_SCORE);
+                            row, j, x, mi__largest_score(m->k));
     }
     return mi__bound_fault(m->bound, fault, row);
 }

@@ -41,7 +41,7 @@ static void load_rows(void *arg, int64_t begin_row, int64_t end_row) {
             s->length[i] = length_of(m, x, mi__embedding(m, s->to, i, d));
             scale /= s->length[i];
         }
-        if (!(most * scale <= MI__LARGEST_SCORE))
+        if (!(most * scale <= mi__largest_score(m->k)))
             atomic_store(&s->bad, 1);
         if (!(fmax(most * scale, s->factor) <= ORDINARY)) /* gradients get the factor, too */
             atomic_store(&s->large, 1);

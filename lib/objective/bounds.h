@@ -16,9 +16,8 @@
 #include <math.h>
 
 #define MI__SUMS 5
-#define MI__ROOM_A_SCORE (1 << 20) /* at most so many bytes for each column, all threads included  \
-                                    */
-#define MI__LARGEST_SCORE 1e150    /* squares and sums of it stay in range */
+/* At most so many bytes for each column, all threads included. */
+#define MI__ROOM_A_SCORE (1 << 20)
 
 /* -- kinds ------------------------------------------------------------------------------------- */
 
@@ -152,6 +151,11 @@ double mi__diagonal_cap(const mi__evaluation *e);
 
 static inline double mi__real_get(const mi__kernels *k, const void *x, int64_t i) {
     return k->real == sizeof(float) ? (double)((const float *)x)[i] : ((const double *)x)[i];
+}
+
+/* Squares in float64 and sums of 256 in the table's precision stay in range. */
+static inline double mi__largest_score(const mi__kernels *k) {
+    return k->real == sizeof(float) ? 1e36 : 1e150;
 }
 
 static inline void mi__real_put(const mi__kernels *k, void *x, int64_t i, double value) {

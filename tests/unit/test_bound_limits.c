@@ -128,6 +128,31 @@ START_TEST(pearson_squares_more_than_float32_holds) {
 }
 END_TEST
 
+START_TEST(float32_has_its_own_largest_score) {
+    static const char *const kinds[] = {"jsd", "club", "dv", "mine", "pearson", "smile"};
+    enum { MANY = 9000 };
+    float *x = malloc(MANY * sizeof *x), *d = malloc(MANY * sizeof *d);
+    for (int k = 0; k < 12; k++) {
+        mi_bound *bound = make(kinds[k % 6], NULL, 0);
+        mi_bound_result r = blank();
+        mi_bound_vectors_f32 io = {
+            .struct_size = sizeof io, .n = MANY, .m = MANY, .joint = x, .product = x, .djoint = d};
+        for (int i = 0; i < MANY; i++)
+            x[i] = k < 6 ? 3e38F : 9e35F;
+        d[0] = SENTINEL;
+        if (k < 6) {
+            FAILS(MI_E_NUMERIC, "1e+36", mi_bound_eval_vectors_f32(bound, &io, &r));
+            ck_assert(d[0] == SENTINEL && is_blank(&r));
+        } else {
+            OK(mi_bound_eval_vectors_f32(bound, &io, &r));
+            ck_assert(isfinite(r.loss) && !isnan(r.estimate));
+        }
+        mi_bound_destroy(bound);
+    }
+    free(x), free(d);
+}
+END_TEST
+
 /* -- differences of large scores -----------------------------------------------------------------
  */
 
@@ -289,7 +314,7 @@ END_TEST
 UNIT_MAIN("bound_limits", each_pair_gets_its_gradient_by_a_baseline_that_all_share,
           float32_has_no_room_for_a_gradient_that_float64_holds,
           a_loss_that_overflows_as_a_sum_writes_nothing, pearson_squares_more_than_float32_holds,
-          large_scores_that_are_alike_say_nothing, a_row_without_scores_of_q_does_no_harm,
-          a_row_with_pairs_but_nothing_to_compare_is_named,
+          float32_has_its_own_largest_score, large_scores_that_are_alike_say_nothing,
+          a_row_without_scores_of_q_does_no_harm, a_row_with_pairs_but_nothing_to_compare_is_named,
           an_offset_may_go_round_but_not_come_back, a_gradient_that_overflows_late_writes_nothing,
           mine_may_have_seen_as_many_batches_as_can_be_counted)
