@@ -78,30 +78,24 @@ static int64_t stride_of(int64_t width) {
     return ld % 512 == 0 ? ld + 16 : ld;
 }
 
-static void *take(char *room, int64_t *used, int64_t count, size_t size) {
-    void *here = room == NULL ? NULL : room + *used;
-    *used += (count * (int64_t)size + 63) / 64 * 64;
-    return here;
-}
-
 static int64_t lay_out(mi__embeddings *m, char *room) {
     const int64_t n = m->io.n, d = m->io.d, strip = m->source.strip, own = m->io.locations;
     const size_t real = m->k->real;
     int64_t used = 0;
-    m->u = take(room, &used, n * d, real);
-    m->v = take(room, &used, m->width * d, real);
-    m->u_length = take(room, &used, n, sizeof(double));
-    m->v_length = take(room, &used, m->width, sizeof(double));
-    m->scores = take(room, &used, strip * m->ld, real);
-    m->work = take(room, &used, (int64_t)m->k->product_work(m->bound->context), 1);
+    m->u = mi__take(room, &used, n * d, real);
+    m->v = mi__take(room, &used, m->width * d, real);
+    m->u_length = mi__take(room, &used, n, sizeof(double));
+    m->v_length = mi__take(room, &used, m->width, sizeof(double));
+    m->scores = mi__take(room, &used, strip * m->ld, real);
+    m->work = mi__take(room, &used, (int64_t)m->k->product_work(m->bound->context), 1);
     if (!m->source.gradient)
         return used;
-    m->du = take(room, &used, n * d, real);
-    m->dv = take(room, &used, m->width * d, real);
-    m->own = take(room, &used, strip * own, real);
-    m->scaled = take(room, &used, strip * d, real);
-    m->scale = take(room, &used, strip, sizeof(double));
-    m->dbaseline = take(room, &used, n, real);
+    m->du = mi__take(room, &used, n * d, real);
+    m->dv = mi__take(room, &used, m->width * d, real);
+    m->own = mi__take(room, &used, strip * own, real);
+    m->scaled = mi__take(room, &used, strip * d, real);
+    m->scale = mi__take(room, &used, strip, sizeof(double));
+    m->dbaseline = mi__take(room, &used, n, real);
     return used;
 }
 

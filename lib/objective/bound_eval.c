@@ -325,38 +325,31 @@ static mi_status run_passes(engine *g, mi_bound_result *result) {
 
 /* -- before and after -------------------------------------------------------------------------- */
 
-/* Hands out pieces of the engine's room; without one it finds out how much is needed. */
-static void *take(const engine *g, int64_t *used, int64_t count, size_t size) {
-    void *here = g->room == NULL ? NULL : g->room + *used;
-    *used += (count * (int64_t)size + 63) / 64 * 64;
-    return here;
-}
-
 static void lay_out_part(const engine *g, mi__part *part, int64_t *used) {
     const int64_t width = g->source->width, own = g->source->own;
     const size_t real = g->e.k->real;
     void **wide[] = {&part->x, &part->dx, &part->column_most, &part->column_share};
     void **narrow[] = {&part->own_x, &part->own_dx, &part->extra_x, &part->extra_dx};
     for (size_t i = 0; i < sizeof wide / sizeof *wide; i++)
-        *wide[i] = take(g, used, width, real);
+        *wide[i] = mi__take(g->room, used, width, real);
     for (size_t i = 0; i < sizeof narrow / sizeof *narrow; i++)
-        *narrow[i] = take(g, used, own, real);
-    part->columns = take(g, used, own, sizeof(int64_t));
-    part->index = take(g, used, width, sizeof(int64_t));
-    part->room = take(g, used, MI__MAX(width, COLUMNS), sizeof(double));
+        *narrow[i] = mi__take(g->room, used, own, real);
+    part->columns = mi__take(g->room, used, own, sizeof(int64_t));
+    part->index = mi__take(g->room, used, width, sizeof(int64_t));
+    part->room = mi__take(g->room, used, MI__MAX(width, COLUMNS), sizeof(double));
 }
 
 static int64_t lay_out(engine *g) {
     const int64_t width = g->source->width;
     int64_t used = 0;
-    g->record = take(g, &used, g->source->rows, sizeof *g->record);
-    g->part = take(g, &used, g->most_parts, sizeof *g->part);
+    g->record = mi__take(g->room, &used, g->source->rows, sizeof *g->record);
+    g->part = mi__take(g->room, &used, g->most_parts, sizeof *g->part);
     if ((g->needs & MI__NEED_COLUMNS) != 0) {
-        g->e.column_most = take(g, &used, width, g->e.k->real);
-        g->e.column_share = take(g, &used, width, g->e.k->real);
-        g->e.column_lse = take(g, &used, width, sizeof(double));
-        g->e.column_log_count = take(g, &used, width, sizeof(double));
-        g->column_sum = take(g, &used, width, sizeof(double));
+        g->e.column_most = mi__take(g->room, &used, width, g->e.k->real);
+        g->e.column_share = mi__take(g->room, &used, width, g->e.k->real);
+        g->e.column_lse = mi__take(g->room, &used, width, sizeof(double));
+        g->e.column_log_count = mi__take(g->room, &used, width, sizeof(double));
+        g->column_sum = mi__take(g->room, &used, width, sizeof(double));
     }
     mi__part none;
     for (int64_t i = 0; i < g->most_parts; i++)

@@ -90,6 +90,13 @@ struct mi_bound {
  * short. */
 char *mi__bound_room(mi_bound *bound, int which, int64_t bytes);
 
+/* Hands out a piece of a room; without one it adds up how much is needed. */
+static inline void *mi__take(char *room, int64_t *used, int64_t count, size_t size) {
+    void *here = room == NULL ? NULL : room + *used;
+    *used += (count * (int64_t)size + 63) / 64 * 64;
+    return here;
+}
+
 /* -- rows -------------------------------------------------------------------------------------- */
 
 /* Everything that the rows of one evaluation have in common. */
