@@ -53,7 +53,11 @@
  * hellinger and pearson are trained by their own divergence; their optimal
  * critics give the density ratio away, and the estimate puts it into the bound
  * of Nguyen, Wainwright and Jordan. "Upper" holds if q is the true conditional
- * density; the loss is +estimate.
+ * density; the loss is +estimate. club's default counts the pairs of P as pairs of
+ * Q too, as in its paper, which makes it smaller by the n-th part; diagonal 0
+ * doesn't.
+ *
+ * Gradients must not overlap inputs or each other.
  *
  * D. Barber, F. Agakov, NIPS 2003 (tuba's ancestor); M. Donsker, S. Varadhan,
  * CPAM 1983; X. Nguyen, M. Wainwright, M. Jordan, IEEE TIT 2010; S. Nowozin, B.
@@ -83,7 +87,8 @@ typedef struct mi_bound_result {
     double loss; /**< what the gradients belong to; descend it. Always finite. */
 
     /** The most that the estimate can be on inputs of this size, whatever the
-     *  scores are; infinite if there is no limit. */
+     *  scores are, but for rounding, which grows with them; infinite if there is
+     *  no limit. */
     double cap;
 } mi_bound_result;
 
@@ -299,8 +304,8 @@ LIBMI_API int32_t mi_bound_at_cap(const mi_bound_result *result);
  *         to compare with); MI_E_UNSUPPORTED (columns of infonce, baselines where
  *         the bound has none); MI_E_NUMERIC (NaN, infinity, overflow: the message
  *         says where); MI_E_NOMEM. On failure no output is written.
- * @note O(n + m) time; O((n + m) / 8192) memory, for groups O(n). The result is the same
- *       at any number of threads.
+ * @note O(n + m) time; O((n + m) / 8192) memory, for groups O(n + m / n). The result is
+ *       the same at any number of threads.
  * @since 0.1
  */
 LIBMI_API LIBMI_NODISCARD mi_status mi_bound_eval_vectors_f32(mi_bound *bound,
@@ -331,8 +336,9 @@ LIBMI_API LIBMI_NODISCARD mi_status mi_bound_eval_vectors_f64(mi_bound *bound,
  * @param[in,out] result  struct_size set; receives estimate, loss and cap; may be NULL
  * @return as mi_bound_eval_vectors_f32(); MI_E_SHAPE also for n = 1 if the bound
  *         needs negatives
- * @note O(n^2 L) time, the matrix is read twice and written once; O(n L) memory.
- *       The result is the same at any number of threads.
+ * @note O(n^2 L) time, the matrix is read twice (with columns, thrice) and written once;
+ *       interpolated takes O(n^2 L^2). O(n L) memory. The result is the same at any number
+ *       of threads.
  * @since 0.1
  */
 LIBMI_API LIBMI_NODISCARD mi_status mi_bound_eval_matrix_f32(mi_bound *bound,
@@ -360,11 +366,11 @@ LIBMI_API LIBMI_NODISCARD mi_status mi_bound_eval_matrix_f64(mi_bound *bound,
  * @param[in,out] result  struct_size set; receives estimate, loss and cap; may be NULL
  * @return as mi_bound_eval_matrix_f32(); MI_E_NUMERIC also for a row of length 0
  *         that is to be normalised
- * @note Three products of n x n L x d; dv, mine and the columns of infonce take a fourth
- *       unless one strip has all the rows, club-sampled none. Memory O(n L d), plus a strip of at least 48 rows of scores,
- *       6 MiB or more, kept in the handle. The result is the same at any number of
- *       threads unless the products go through the BLAS, as they do in float64 and
- *       without AVX-512.
+ * @note Three products of n x n L x d; dv, mine, the columns of infonce and smile with a tau
+ *       above 300 take a fourth unless one strip has all the rows; club-sampled none.
+ *       Memory O(n L d), plus a strip of at least 48 rows of scores, 6 MiB or more, kept in
+ *       the handle. The result is the same at any number of threads unless the products go
+ *       through the BLAS, as they do in float64 and without AVX-512.
  * @since 0.1
  */
 LIBMI_API LIBMI_NODISCARD mi_status mi_bound_eval_embeddings_f32(mi_bound *bound,
