@@ -130,21 +130,14 @@ char *mi__bound_room(mi_bound *bound, int which, int64_t bytes) {
     return bound->room[which].memory;
 }
 
-/* Flags and counts are whole numbers. */
-static bool is_whole(const mi__bound_param *param) {
-    return strcmp(param->name, "diagonal") == 0 || strcmp(param->name, "shift") == 0 ||
-           strcmp(param->name, "offset") == 0;
-}
-
 mi_status mi_bound_set(mi_bound *bound, const char *name, double value) {
     const mi__bound_param *param;
     MI__NEED(bound);
     MI__NEED(name);
     MI__TRY(find_param(bound->kind, name, &param));
-    if (!(value >= param->least && value <= param->most) ||
-        (is_whole(param) && value != floor(value)))
+    if (!(value >= param->least && value <= param->most) || (param->whole && value != floor(value)))
         return mi__fail(MI_E_ARG, "%s must be %s %g to %g, got %g", name,
-                        is_whole(param) ? "a whole number in" : "in", param->least, param->most,
+                        param->whole ? "a whole number in" : "in", param->least, param->most,
                         value);
     *value_of(&bound->values, param) = value;
     return MI_OK;

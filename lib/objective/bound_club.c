@@ -38,8 +38,8 @@ const mi__bound_kind mi__bound_club = {
 };
 
 static const mi__bound_param sampled_params[] = {
-    MI__PARAM(offset, "offset", 1, 1, 1e9,
-              "row i is compared with sample i + offset, modulo n; no multiple of n"),
+    MI__PARAM_WHOLE(offset, "offset", 1, 1, 1e9,
+                    "row i is compared with sample i + offset, modulo n; no multiple of n"),
 };
 
 const mi__bound_kind mi__bound_club_sampled = {

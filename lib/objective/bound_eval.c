@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The engine of the bounds: brings scores to a kind row by row, in up to three passes.
- *
- *     survey   what must be known of all scores first: that they are finite, their log-sum-exp,
- * those of the columns trial    the rows of kinds that may overflow, while nothing is written that
- * the caller sees final    the rows
+/* The engine of the bounds: brings scores to a kind row by row, in up to three passes. A survey
+ * finds what must be known of all scores first: that they are finite, their log-sum-exp, those of
+ * the columns. A trial goes through the rows of kinds that may overflow, while nothing is written
+ * that the caller sees. Then come the rows.
  *
  * A pass goes through the rows in strips, and a strip is shared out among threads by rows. What a
  * row gives is kept and added up in the order of the rows, whoever computed it. */
@@ -13,9 +12,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define WORTH 32768  /* scores that pay for waking another thread */
-#define FLUSH 64     /* rows whose columns are summed in the table's own precision */
-#define COLUMNS 1024 /* at a time */
+#define WORTH 32768 /* scores that pay for waking another thread */
 
 enum { SURVEY, TRIAL, FINAL };
 
@@ -37,68 +34,7 @@ typedef struct engine {
     mi__part *part;             /* [most_parts] */
     int64_t most_parts;
     char *room;
-    double *column_sum; /* [width] */
 } engine;
-
-/* -- what kinds call --------------------------------------------------------------------------- */
-
-double mi__row_exp(mi__row *row) {
-    double sum = 0;
-    for (int i = 0; i < MI__PIECES; i++) {
-        const mi__piece *p = &row->product[i];
-        sum += p->count == 0 ? 0 : row->k->exp_sum(p->count, p->x, row->most, p->dx);
-    }
-    return sum;
-}
-
-double mi__row_joint_sum(const mi__row *row) {
-    return row->joint.count == 0 ? 0 : row->k->sum(row->joint.count, row->joint.x);
-}
-
-double mi__row_product_sum(const mi__row *row) {
-    double sum = 0;
-    for (int i = 0; i < MI__PIECES; i++) {
-        const mi__piece *p = &row->product[i];
-        sum += p->count == 0 ? 0 : row->k->sum(p->count, p->x);
-    }
-    return sum;
-}
-
-double mi__diagonal_cap(const mi__evaluation *e) {
-    return e->extra ? log(e->others / e->pairs) : INFINITY;
-}
-
-void mi__row_fill_joint(mi__row *row, double value) {
-    if (row->joint.count > 0)
-        row->k->fill(row->joint.count, value, row->joint.dx);
-}
-
-void mi__row_fill_product(mi__row *row, double value) {
-    for (int i = 0; i < MI__PIECES; i++)
-        if (row->product[i].count > 0)
-            row->k->fill(row->product[i].count, value, row->product[i].dx);
-}
-
-/* -- what sources call ------------------------------------------------------------------------- */
-
-static void set_piece(const mi__evaluation *e, mi__piece *p, const void *x, void *dx, int64_t first,
-                      int64_t count) {
-    *p = (mi__piece){mi__real_at(e->k, x, first), mi__real_at(e->k, dx, first), count, NULL, NULL};
-    if (e->column_share != NULL) {
-        p->column_most = mi__real_at(e->k, e->column_most, first);
-        p->column_share = mi__real_at(e->k, e->column_share, first);
-    }
-}
-
-void mi__row_of_matrix(const mi__evaluation *e, int64_t width, int64_t first, int64_t own,
-                       const void *x, void *dx, mi__part *part, mi__row *r) {
-    set_piece(e, &r->joint, x, dx, first, own);
-    set_piece(e, &r->product[0], x, dx, 0, first);
-    set_piece(e, &r->product[1], x, dx, first + own, width - first - own);
-    for (int64_t l = 0; l < own; l++)
-        part->columns[l] = first + l;
-    r->columns = part->columns;
-}
 
 /* -- one row ----------------------------------------------------------------------------------- */
 
@@ -198,50 +134,12 @@ static void visit_part(void *arg, int64_t i) {
         g->record[row].fault = visit(g, row, &g->part[i], &g->record[row]);
 }
 
-/* -- columns: running maxima and sums of exp ----------------------------------------------------
- */
-
+/* Shared out by columns, each of which one thread sums. */
 static void survey_columns(void *arg, int64_t i) {
     engine *g = arg;
-    const mi__kernels *k = g->e.k;
-    mi__source *s = g->source;
-    mi__part *part = &g->part[i];
-    int64_t begin = s->width * i / g->parts, end = s->width * (i + 1) / g->parts;
-    for (int64_t first = begin, count; first < end; first += count) {
-        count = MI__MIN(COLUMNS, end - first);
-        void *most = mi__real_at(k, g->e.column_most, first);
-        void *sum = part->dx; /* of a few rows, in the table's precision */
-        for (int64_t j = 0; j < count; j++)
-            part->room[j] = mi__real_get(k, most, j);
-        for (int64_t row = g->first; row < g->last; row++)
-            k->max_columns(count, s->whole(s, row, first, count, part), most);
-        for (int64_t j = 0; j < count; j++) {
-            double now = mi__real_get(k, most, j);
-            if (now > part->room[j])
-                g->column_sum[first + j] *= exp(part->room[j] - now);
-            if (now == -INFINITY) /* all masked */
-                mi__real_put(k, most, j, 0);
-        }
-        for (int64_t row = g->first, next; row < g->last; row = next) {
-            next = MI__MIN(row + FLUSH, g->last);
-            memset(sum, 0, (size_t)count * k->real);
-            for (int64_t r = row; r < next; r++)
-                k->exp_columns(count, s->whole(s, r, first, count, part), most, sum);
-            for (int64_t j = 0; j < count; j++)
-                g->column_sum[first + j] += mi__real_get(k, sum, j);
-        }
-    }
-}
-
-/* Sums become what the rows need. */
-static void finish_columns(engine *g) {
-    mi__evaluation *e = &g->e;
-    for (int64_t j = 0; j < g->source->width; j++) {
-        double share = e->values.columns / (e->pairs * g->column_sum[j]);
-        const bool used = e->column_log_count[j] >= 0;
-        e->column_lse[j] = mi__real_get(e->k, e->column_most, j) + log(g->column_sum[j]);
-        mi__real_put(e->k, e->column_share, j, used ? share : 0);
-    }
+    int64_t width = g->source->width;
+    mi__columns_survey(&g->e, g->source, &g->part[i], g->first, g->last, width * i / g->parts,
+                       width * (i + 1) / g->parts);
 }
 
 static mi_status run_strip(engine *g) {
@@ -292,7 +190,7 @@ static void finish_survey(engine *g) {
     e->lse = e->most + log(sum);
     e->log_average = new_average(e->bound, e->values.rate, e->lse - log(e->others));
     if (e->column_share != NULL)
-        finish_columns(g);
+        mi__columns_finish(e, g->source);
 }
 
 static mi_status conclude(engine *g, mi_bound_result *result) {
@@ -336,7 +234,7 @@ static void lay_out_part(const engine *g, mi__part *part, int64_t *used) {
         *narrow[i] = mi__take(g->room, used, own, real);
     part->columns = mi__take(g->room, used, own, sizeof(int64_t));
     part->index = mi__take(g->room, used, width, sizeof(int64_t));
-    part->room = mi__take(g->room, used, MI__MAX(width, COLUMNS), sizeof(double));
+    part->room = mi__take(g->room, used, MI__MAX(width, MI__COLUMNS), sizeof(double));
 }
 
 static int64_t lay_out(engine *g) {
@@ -349,7 +247,7 @@ static int64_t lay_out(engine *g) {
         g->e.column_share = mi__take(g->room, &used, width, g->e.k->real);
         g->e.column_lse = mi__take(g->room, &used, width, sizeof(double));
         g->e.column_log_count = mi__take(g->room, &used, width, sizeof(double));
-        g->column_sum = mi__take(g->room, &used, width, sizeof(double));
+        g->e.column_sum = mi__take(g->room, &used, width, sizeof(double));
     }
     mi__part none;
     for (int64_t i = 0; i < g->most_parts; i++)
@@ -357,20 +255,9 @@ static int64_t lay_out(engine *g) {
     return used;
 }
 
-static void begin_columns(engine *g) {
-    if ((g->needs & MI__NEED_COLUMNS) == 0)
-        return;
-    const int64_t *count = g->source->column_count;
-    g->e.k->fill(g->source->width, -INFINITY, g->e.column_most);
-    for (int64_t j = 0; j < g->source->width; j++) {
-        int64_t candidates = count == NULL ? g->source->rows : count[j];
-        g->e.column_log_count[j] = candidates > 0 ? log((double)candidates) : -1;
-        g->column_sum[j] = 0;
-    }
-}
-
 static mi_status run(engine *g, mi_bound_result *result) {
-    begin_columns(g);
+    if (g->e.column_share != NULL)
+        mi__columns_begin(&g->e, g->source);
     MI__TRY(run_passes(g, result));
     g->e.bound->next_average = g->e.log_average;
     return conclude(g, result);

@@ -30,20 +30,23 @@ typedef struct mi__bound_param {
     const char *name, *help;
     double initial, least, most;
     size_t offset; /* in mi__bound_values */
+    bool whole;    /* a flag or a count */
 } mi__bound_param;
 
 #define MI__PARAM(member, label, initial, least, most, help)                                       \
-    { label, help, initial, least, most, offsetof(mi__bound_values, member) }
+    { label, help, initial, least, most, offsetof(mi__bound_values, member), false }
+#define MI__PARAM_WHOLE(member, label, initial, least, most, help)                                 \
+    { label, help, initial, least, most, offsetof(mi__bound_values, member), true }
 
 /* Parameters that several kinds share. */
 #define MI__PARAM_DIAGONAL(initial)                                                                \
-    MI__PARAM(diagonal, "diagonal", initial, 0, 1,                                                 \
+    MI__PARAM_WHOLE(diagonal, "diagonal", initial, 0, 1,                                                 \
               "1: the pairs of P count as pairs of Q as well; 0: they do not")
 #define MI__PARAM_BASELINE                                                                         \
     MI__PARAM(log_baseline, "log-baseline", 0, -1e6, 1e6,                                          \
               "the log baseline where none is given for each row")
 #define MI__PARAM_SHIFT                                                                            \
-    MI__PARAM(shift, "shift", 1, 0, 1, "1: the loss is lowered by 2 ln 2, to 0 at scores of 0")
+    MI__PARAM_WHOLE(shift, "shift", 1, 0, 1, "1: the loss is lowered by 2 ln 2, to 0 at scores of 0")
 
 typedef struct mi__evaluation mi__evaluation;
 typedef struct mi__row mi__row;
@@ -112,6 +115,7 @@ struct mi__evaluation {
     void *column_most;
     void *column_share; /* columns / pairs * exp(most - lse); 0 where there is no pair of P */
     double *column_lse, *column_log_count; /* count: how many scores are not masked */
+    double *column_sum;                    /* of exp(score - most) */
 };
 
 typedef struct mi__piece {
@@ -227,6 +231,14 @@ struct mi__source {
 /* Evaluates a bound. Sizes and strides are checked before, values here. */
 mi_status mi__bound_run(mi_bound *bound, const mi__kernels *k, mi__source *source,
                         mi_bound_result *result);
+
+/* The log-sum-exp of each column: before the survey; columns first..last-1 of rows first_row..
+ * last_row-1, which are there; and what the rows need of it. */
+#define MI__COLUMNS 1024 /* are looked at together */
+void mi__columns_begin(mi__evaluation *e, const mi__source *s);
+void mi__columns_survey(mi__evaluation *e, mi__source *s, mi__part *part, int64_t first_row,
+                        int64_t last_row, int64_t first, int64_t last);
+void mi__columns_finish(mi__evaluation *e, const mi__source *s);
 
 /* A row as the stretch of columns first..first + own - 1 of P, those before and behind it of Q. */
 void mi__row_of_matrix(const mi__evaluation *e, int64_t width, int64_t first, int64_t own,
