@@ -59,7 +59,9 @@ static mi_status blame(const mi__side *s) {
         if (m->io.normalize != 0 && s->length[i] == 0)
             return mi__fail(MI_E_NUMERIC, "%s is all 0, it can't be normalised", name);
     }
-    return mi__fail(MI_E_NUMERIC, "%s, divided by the temperature, is beyond range", s->name);
+    return mi__fail(
+        MI_E_NUMERIC,
+        "a row of %s is beyond range once it is normalised or divided by the temperature", s->name);
 }
 
 static int64_t grain(const mi__side *s) {

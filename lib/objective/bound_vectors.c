@@ -48,7 +48,15 @@ static mi_status blame(mi__source *s, int64_t row, int fault) {
         MI__TRY(mi__bound_check_finite(v->k, "joint", v->io.n, v->io.joint));
         MI__TRY(mi__bound_check_finite(v->k, "product", v->io.m, v->io.product));
     }
-    return mi__bound_fault(v->bound, fault, row);
+    if (fault != MI__ROW_OVERFLOW || v->pairs == 1)
+        return mi__bound_fault(v->bound, fault, row);
+    double least = INFINITY, most = -INFINITY, from = INFINITY, to = -INFINITY;
+    (void)v->k->extent(v->io.n, v->io.joint, &least, &most);
+    (void)v->k->extent(v->io.m, v->io.product, &from, &to);
+    return mi__fail(MI_E_NUMERIC,
+                    "the loss or a gradient of %s overflows: scores of P are in %g to %g, those of "
+                    "Q in %g to %g",
+                    v->bound->kind->name, least, most, from, to);
 }
 
 static mi_status check(const mi_bound *bound, const mi__kernels *k, const vectors_io *io,

@@ -40,13 +40,14 @@ typedef struct mi__bound_param {
 
 /* Parameters that several kinds share. */
 #define MI__PARAM_DIAGONAL(initial)                                                                \
-    MI__PARAM_WHOLE(diagonal, "diagonal", initial, 0, 1,                                                 \
-              "1: the pairs of P count as pairs of Q as well; 0: they do not")
+    MI__PARAM_WHOLE(diagonal, "diagonal", initial, 0, 1,                                           \
+                    "1: the pairs of P count as pairs of Q as well; 0: they do not")
 #define MI__PARAM_BASELINE                                                                         \
     MI__PARAM(log_baseline, "log-baseline", 0, -1e6, 1e6,                                          \
               "the log baseline where none is given for each row")
 #define MI__PARAM_SHIFT                                                                            \
-    MI__PARAM_WHOLE(shift, "shift", 1, 0, 1, "1: the loss is lowered by 2 ln 2, to 0 at scores of 0")
+    MI__PARAM_WHOLE(shift, "shift", 1, 0, 1,                                                       \
+                    "1: the loss is lowered by 2 ln 2, to 0 at scores of 0")
 
 typedef struct mi__evaluation mi__evaluation;
 typedef struct mi__row mi__row;
