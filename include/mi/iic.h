@@ -118,7 +118,9 @@ LIBMI_API void mi_iic_destroy(mi_iic *iic);
  * @param[out] loss   receives the mean over heads; may be NULL
  * @return MI_OK; MI_E_ARG; MI_E_SHAPE (stride below K, overflow); MI_E_NUMERIC
  *         (NaN, infinity or a negative in z, zt or weight, or all of it 0: the
- *         message says where); MI_E_NOMEM. On failure no output is written.
+ *         message says where; or a joint matrix beyond range, which for more than 24 classes
+ *         in float32 is one that sums to less than 1e-30); MI_E_NOMEM. On failure no output is
+ *         written.
  * @note O(n K (K + repeats)) time a head; O(K^2) memory a head, kept in the handle.
  *       The result is the same at any number of threads.
  * @since 0.1

@@ -7,6 +7,8 @@
 #include <math.h>
 #include <string.h>
 
+#define LEAST_SUM 1e-30 /* slopes that this divides are within float32 at any lambda */
+
 static mi_status check_sizes(const mi_iic *iic, int64_t n, int32_t count) {
     int64_t twins;
     if (n < 1)

@@ -42,6 +42,16 @@ static bool TYPED(single)(const mi__iic_head *h) {
     return sizeof(REAL) == sizeof(float) && h->single != NULL;
 }
 
+/* H, which is of the order of 1 / sum, has to fit float32 where it is used in it. */
+static mi_status TYPED(check_sums)(const mi_iic *iic) {
+    for (int32_t i = 0; i < iic->count; i++)
+        if (TYPED(single)(&iic->head[i]) && iic->head[i].sum < LEAST_SUM)
+            return mi__fail(MI_E_NUMERIC,
+                            "head %" PRId32 ": the joint matrix sums to %g, too little for float32",
+                            i, iic->head[i].sum);
+    return MI_OK;
+}
+
 /* -- values that are no probabilities ---------------------------------------------------------- */
 
 static mi_status TYPED(blame_matrix)(int32_t head, const char *name, const REAL *x, int64_t ldx,
@@ -220,6 +230,7 @@ mi_status TYPED(mi_iic_backward)(mi_iic *iic, int64_t n, int32_t count, TYPED(he
     MI__NEED(iic);
     MI__NEED(heads);
     MI__TRY(TYPED(check_batch)(iic, MI__IIC_FINISHED, n, count, heads));
+    MI__TRY(TYPED(check_sums)(iic));
     TYPED(map)(iic, n, count, heads);
     return MI_OK;
 }
@@ -231,7 +242,8 @@ static mi_status TYPED(forward)(mi_iic *iic, int64_t n, int32_t count, const TYP
                             (int64_t)(sizeof *heads / sizeof heads->classes)));
     for (int32_t i = 0; i < count; i++)
         MI__TRY(TYPED(add)(iic, n, i, &heads[i]));
-    return mi__iic_finish(iic, mean);
+    MI__TRY(mi__iic_finish(iic, mean));
+    return TYPED(check_sums)(iic);
 }
 
 mi_status TYPED(mi_iic_eval)(mi_iic *iic, int64_t n, int32_t count, TYPED(head) * heads,

@@ -221,6 +221,40 @@ START_TEST(test_refuses_values) {
 }
 END_TEST
 
+/* The slopes of a matrix that sums to next to nothing exceed float32; those of what isn't refused
+ * don't. */
+START_TEST(test_next_to_nothing) {
+    pair p = make(11, 64, 1, 50, 0, true);
+    float *weight = p.s + 2 * 128 * 50;
+    mi_iic *iic = objective(1, 0, 1);
+    for (int way = 0; way < 2; way++) {
+        double loss = -77;
+        for (int i = 0; i < 64; i++)
+            weight[i] = way == 0 ? 1e-42f : 1e-31f;
+        memset(p.single.dz, 0, 128 * 50 * sizeof(float));
+        if (way == 0)
+            FAILS(MI_E_NUMERIC, "too little for float32",
+                  mi_iic_eval_f32(iic, 64, 1, &p.single, &loss));
+        else
+            OK(mi_iic_eval_f32(iic, 64, 1, &p.single, &loss));
+        ck_assert((loss == -77) == (way == 0));
+        for (int i = 0; i < 128 * 50; i++)
+            ck_assert(way == 0 ? p.single.dz[i] == 0 : isfinite(p.single.dz[i]));
+    }
+    const int64_t k = 50;
+    OK(mi_iic_begin(iic, 1, &k));
+    weight[0] = 1e-35f;
+    OK(mi_iic_add_f32(iic, 1, 1, &p.single));
+    OK(mi_iic_finish(iic, NULL, NULL));
+    memset(p.single.dz, 0, 128 * 50 * sizeof(float));
+    FAILS(MI_E_NUMERIC, "too little", mi_iic_backward_f32(iic, 1, 1, &p.single));
+    ck_assert(p.single.dz[0] == 0);
+    OK(mi_iic_backward_f64(iic, 1, 1, &p.twofold));
+    mi_iic_destroy(iic);
+    drop(&p);
+}
+END_TEST
+
 /* -- memory ------------------------------------------------------------------------------------ */
 
 typedef struct failing {
@@ -302,5 +336,5 @@ START_TEST(test_every_allocation_may_fail) {
 END_TEST
 
 UNIT_MAIN("iic_float", test_agrees, test_near_the_saddle, test_wanted_gradients_only,
-          test_batches_add_up, test_threads_agree, test_refuses_values,
+          test_batches_add_up, test_threads_agree, test_refuses_values, test_next_to_nothing,
           test_every_allocation_may_fail)
