@@ -254,10 +254,9 @@ mi_status TYPED(mi_iic_eval)(mi_iic *iic, int64_t n, int32_t count, TYPED(head) 
     MI__TRY(check_sizes(iic, n, count));
     MI__TRY(TYPED(check_heads)(iic, n, count, heads));
     mi_status status = TYPED(forward)(iic, n, count, heads, &mean);
-    if (status != MI_OK) {
-        iic->phase = MI__IIC_IDLE;
+    iic->phase = MI__IIC_IDLE;
+    if (status != MI_OK)
         return status;
-    }
     TYPED(map)(iic, n, count, heads);
     for (int32_t i = 0; i < count; i++)
         heads[i].loss = iic->head[i].loss;

@@ -356,6 +356,9 @@ START_TEST(test_states) {
     ck_assert(largest_of(b.dz, gradients_of(&b)) == 0);
     FAILS(MI_E_NUMERIC, "z[0][1]", mi_iic_eval_f64(iic, 20, 1, &b.head, NULL));
     FAILS(MI_E_STATE, "mi_iic_begin", mi_iic_finish(iic, NULL, NULL)); /* eval began anew */
+    b.z[1] = .25;
+    OK(mi_iic_eval_f64(iic, 20, 1, &b.head, NULL));
+    FAILS(MI_E_STATE, "mi_iic_begin", mi_iic_backward_f64(iic, 20, 1, &b.head));
     mi_iic_destroy(iic);
     drop(&b);
     drop(&c);
