@@ -35,7 +35,7 @@ typedef struct mi_iic mi_iic;
 /** Zero it, set struct_size; see base.h. */
 typedef struct mi_iic_options {
     uint64_t struct_size; /**< sizeof(mi_iic_options) */
-    double lambda;        /**< weight of the entropies, above 0; 0: 1 */
+    double lambda;        /**< weight of the entropies, above 0, at most 1e6; 0: 1 */
 
     /** Twins of each sample: row i of z is paired with rows i * repeats to
      *  i * repeats + repeats - 1 of zt. 0: 1. */
@@ -86,7 +86,7 @@ typedef struct mi_iic_head_f64 {
  * @param context   NULL for a private default one; retained
  * @param options   NULL for the defaults
  * @param[out] out  receives the handle; destroy it with mi_iic_destroy()
- * @return MI_OK; MI_E_ARG (lambda not finite or negative, repeats negative,
+ * @return MI_OK; MI_E_ARG (lambda negative, above 1e6 or NaN, repeats negative,
  *         asymmetric neither 0 nor 1);
  *         MI_E_ABI; MI_E_NOMEM
  * @since 0.1

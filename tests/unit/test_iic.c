@@ -425,6 +425,8 @@ START_TEST(test_refuses_shapes) {
     FAILS(MI_E_ARG, "lambda", mi_iic_create(NULL, &o, &none));
     o.lambda = INFINITY;
     FAILS(MI_E_ARG, "lambda", mi_iic_create(NULL, &o, &none));
+    o.lambda = 1.1e6;
+    FAILS(MI_E_ARG, "got 1.1e+06", mi_iic_create(NULL, &o, &none));
     o = (mi_iic_options){.struct_size = sizeof o, .repeats = -2};
     FAILS(MI_E_ARG, "got -2", mi_iic_create(NULL, &o, &none));
     o.struct_size = 0;
