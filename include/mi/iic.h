@@ -18,8 +18,9 @@
  *
  * Sums are float64. Only where buffers are float32 and there are more than 24
  * classes, the terms of a product are float32: errors of the gradient are then
- * below 1e-6 of the largest one, or 1e-4 where predictions are within a percent
- * of the uniform one. Sums over batches are float64 there, too.
+ * about 1e-6 of the largest one, up to 1e-4 where twins have less than 1e-3 nats
+ * in common, and up to 1e-3 where predictions are within a percent of the uniform
+ * one. Sums over batches are float64 there, too.
  *
  * X. Ji, J. Henriques, A. Vedaldi, "Invariant Information Clustering for
  * Unsupervised Image Classification and Segmentation", ICCV 2019.

@@ -85,7 +85,7 @@ static void check_agreement(pair *p, int64_t repeats, int32_t asymmetric) {
     if (p->classes <= 24)
         ck_assert(single == twofold); /* all sums are float64 */
     ck_assert_msg(fabs(single - twofold) <= 1e-6, "%.17g %.17g", single, twofold);
-    compare(p, p->classes <= 24 ? 1e-7 : 1e-5);
+    compare(p, p->classes <= 24 ? 1e-7 : 1e-6);
     mi_iic_destroy(iic);
 }
 
@@ -98,7 +98,7 @@ START_TEST(test_agrees) {
             if (shapes[i][2] == 1000 && way > 0)
                 continue;
             pair p = make(i, shapes[i][0], shapes[i][1], shapes[i][2], shapes[i][3], way & 1);
-            if (shapes[i][0] > 1)
+            if (shapes[i][0] > 1 || way < 2) /* one pair alone has no gradient if asymmetric */
                 check_agreement(&p, shapes[i][1], way >> 1);
             drop(&p);
         }
