@@ -141,11 +141,13 @@ typedef struct mi__kernels {
 
     /* -- joint matrices: sums of probabilities in float64 in every table, on the calling thread. */
 
-    /* Row i of y, padded with zeros up to ldy, is the sum of the `repeats` rows of x from i *
-     * repeats on, each times its weight (NULL: 1). Whether all of x is finite and not negative. */
+    /* Row i of y, padded with zeros up to ldy, a multiple of MI__TILE_COLS, is the sum of the
+     * `repeats` rows of x from i * repeats on, each times its weight (NULL: 1). Whether all of x is
+     * finite and not negative. */
     bool (*widen)(int64_t rows, int64_t c, const void *x, int64_t ldx, int64_t repeats,
                   const void *weight, double *y, int64_t ldy);
-    /* The transposed map: `repeats` rows of y for each of x, times their weights. */
+    /* The transposed map: `repeats` rows of y for each of x, padded as above, times their
+     * weights. */
     void (*narrow)(int64_t rows, int64_t c, const double *x, int64_t ldx, int64_t repeats,
                    const void *weight, void *y, int64_t ldy);
     /* The least of each column; whether all of x is finite and not negative. Then y = x - low, and

@@ -54,7 +54,7 @@ static int64_t scratch_size(const mi_iic *iic, const mi__iic_head *h) {
 }
 
 mi__iic_share mi__iic_share_of(const mi_iic *iic, const mi__iic_head *h, int64_t index) {
-    double *at = iic->space + (index == 0 ? 0 : index * share_size(h));
+    double *at = iic->space + index * share_size(h);
     const int64_t block = MI__IIC_BLOCK * h->ld;
     return (mi__iic_share){at, at + block, at + 2 * block, index == 0 ? h->joint : at + 3 * block};
 }
