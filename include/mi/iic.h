@@ -164,7 +164,8 @@ LIBMI_API LIBMI_NODISCARD mi_status mi_iic_eval_f64(mi_iic *iic, int64_t n, int3
  * @param iic      the objective
  * @param count    heads, at least 1
  * @param classes  [count] K of each head, 2 to 65536
- * @return MI_OK; MI_E_ARG; MI_E_SHAPE; MI_E_NOMEM (then nothing is accumulated any more)
+ * @return MI_OK; MI_E_ARG; MI_E_SHAPE; MI_E_NOMEM. After MI_E_NOMEM nothing is accumulated
+ *         any more
  * @note O(K^2) time and memory a head.
  * @since 0.1
  */
@@ -349,7 +350,7 @@ LIBMI_API LIBMI_NODISCARD mi_status mi_iic_eval_maps_f64(mi_iic *iic, const mi_i
  * @param classes     K, at least 2
  * @param joint       [K][K], non-negative, finite, not all 0
  * @param ld          row stride, 0: K
- * @param lambda      above 0; 0: 1
+ * @param lambda      above 0, at most 1e6; 0: 1
  * @param[out] loss   receives the loss in nats; -loss is the mutual information
  *                    if lambda is 1
  * @return MI_OK; MI_E_ARG; MI_E_SHAPE; MI_E_NUMERIC

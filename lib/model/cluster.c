@@ -2,6 +2,8 @@
 /* Invariant information clustering: encoder, heads, loss, optimizer. */
 #include "model.h"
 
+#include "../objective/joint.h"
+
 #include <mi/score.h>
 
 #include <inttypes.h>
@@ -39,8 +41,9 @@ static mi_status load_options(mi_cluster *c, const mi_cluster_options *options) 
     o->classes = o->classes != 0 ? o->classes : (int32_t)narrowest;
     o->lambda = o->lambda != 0 ? o->lambda : 1;
     o->loss_memory = o->loss_memory != 0 ? o->loss_memory : 0.99;
-    if (!(o->lambda > 0) || !isfinite(o->lambda))
-        return mi__fail(MI_E_ARG, "lambda must be above 0, got %g", o->lambda);
+    if (!(o->lambda > 0 && o->lambda <= MI__MOST_LAMBDA))
+        return mi__fail(MI_E_ARG, "lambda must be above 0 and at most %g, got %g", MI__MOST_LAMBDA,
+                        o->lambda);
     if (!(o->loss_memory > 0 && o->loss_memory < 1))
         return mi__fail(MI_E_ARG, "loss_memory must be in 0 to 1, got %g", o->loss_memory);
     if (o->late_heads != 0 && (o->late_heads != 1 || widest <= o->classes))

@@ -2,20 +2,21 @@
 /* The life of the objective, and what it accumulates. */
 #include "iic.h"
 
+#include "joint.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
 #define MOST_CLASSES 65536
-#define MOST_LAMBDA 1e6 /* information is all but lost in the digits of what this multiplies */
 
 mi_status mi_iic_create(mi_context *context, const mi_iic_options *options, mi_iic **out) {
     MI__NEED(out);
     mi_iic_options o = {0};
     MI__TRY(mi__options_load(&o, sizeof o, sizeof o, options, "mi_iic_options"));
-    if (!(o.lambda >= 0 && o.lambda <= MOST_LAMBDA))
+    if (!(o.lambda >= 0 && o.lambda <= MI__MOST_LAMBDA))
         return mi__fail(MI_E_ARG, "lambda must be above 0 (or 0 for 1) and at most %g, got %g",
-                        MOST_LAMBDA, o.lambda);
+                        MI__MOST_LAMBDA, o.lambda);
     if (o.repeats < 0)
         return mi__fail(MI_E_ARG, "repeats must not be negative, got %" PRId64, o.repeats);
     if (o.asymmetric != 0 && o.asymmetric != 1)

@@ -114,7 +114,7 @@ typedef struct mi__iic_box {
 /* out(p) = sum of in(p + t) over all displacements t within reach, what is outside being 0. */
 void mi__iic_sum_boxes(mi_context *context, const mi__iic_box *box, const double *in, double *out);
 
-/* -- iic_slopes.c -- */
+/* -- iic_loss.c -- */
 
 /* The sums of every head's joint matrix; iic_slopes() needs them. */
 void mi__iic_sums(mi_iic *iic);

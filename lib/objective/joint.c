@@ -39,8 +39,9 @@ mi_status mi_iic_joint_loss(int64_t classes, const double *joint, int64_t ld, do
                             double *loss) {
     double sum;
     MI__NEED(loss);
-    if (!(lambda >= 0 && isfinite(lambda)))
-        return mi__fail(MI_E_ARG, "lambda must be above 0 (or 0 for 1) and finite, got %g", lambda);
+    if (!(lambda >= 0 && lambda <= MI__MOST_LAMBDA))
+        return mi__fail(MI_E_ARG, "lambda must be above 0 (or 0 for 1) and at most %g, got %g",
+                        MI__MOST_LAMBDA, lambda);
     MI__TRY(mi__joint_check(classes, joint, &ld, &sum));
     double cells = 0, marginals = 0;
     for (int64_t c = 0; c < classes; c++) {

@@ -6,6 +6,8 @@
 
 #include <math.h>
 
+#define MI__MOST_LAMBDA 1e6 /* information is all but lost in the digits of what it multiplies */
+
 /* Checks a caller's joint matrix: `*ld` becomes the real stride, `*sum` the sum of its elements,
  * which is finite and above 0. */
 mi_status mi__joint_check(int64_t classes, const double *joint, int64_t *ld, double *sum);
