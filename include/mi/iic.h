@@ -16,7 +16,7 @@
  * works against empty ones; the floor is then -(2 lambda - 1) ln K. 0 ln 0 is 0:
  * nothing is added to or clipped from P.
  *
- * Sums are float64. Only where buffers are float32 and there are more than 24
+ * Sums are float64. Only where buffers are float32 and there are more than 64
  * classes, the terms of a product are float32: errors of the gradient are then
  * about 1e-6 of the largest one, up to 1e-4 where twins have less than 1e-3 nats
  * in common, and up to 1e-3 where predictions are within a percent of the uniform
@@ -119,11 +119,11 @@ LIBMI_API void mi_iic_destroy(mi_iic *iic);
  * @param[out] loss   receives the mean over heads; may be NULL
  * @return MI_OK; MI_E_ARG; MI_E_SHAPE (stride below K, overflow); MI_E_NUMERIC
  *         (NaN, infinity or a negative in z, zt or weight, or all of it 0: the
- *         message says where; or a joint matrix beyond range, which for more than 24 classes
+ *         message says where; or a joint matrix beyond range, which for more than 64 classes
  *         in float32 is one that sums to less than 1e-30); MI_E_NOMEM. On failure no output is
  *         written.
  * @note O(n K (K + repeats)) time a head. Memory, kept in the handle: O(K^2) a head, and once
- *       up to 1 MiB for 24 classes or fewer, for more 12 K KiB and 0.6 MiB a thread.
+ *       up to 3 MiB for 64 classes or fewer, for more 12 K KiB and 0.6 MiB a thread.
  *       The result is the same at any number of threads.
  * @since 0.1
  */

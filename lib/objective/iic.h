@@ -7,7 +7,7 @@
 #include <mi/iic.h>
 
 #define MI__IIC_BLOCK 96     /* samples at a time, whole tiles: what they need stays in cache */
-#define MI__IIC_FEW 24       /* classes up to which float32 would not be faster */
+#define MI__IIC_FEW 64       /* classes up to which float32 would be little faster */
 #define MI__IIC_SHARES 16    /* parts that many samples of few classes are shared out in */
 #define MI__IIC_WORTH 524288 /* multiplications that pay for waking another thread */
 #define MI__IIC_GATHER 512   /* samples at a time whose twins are added up for float32 */

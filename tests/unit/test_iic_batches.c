@@ -242,7 +242,7 @@ static const int64_t cuts[4] = {0, 100, 101, 237};
 
 START_TEST(test_batches_add_up) {
     for (int way = 0; way < 12; way++) {
-        const int64_t k = way < 4 ? 9 : way < 8 ? 24 : 60;
+        const int64_t k = way < 4 ? 9 : way < 8 ? 64 : 90;
         batch b = make(30, 237, 2, k, way & 1), whole = make(30, 237, 2, k, way & 1);
         mi_iic *iic = objective(2, way >> 1 & 1, 2), *other = objective(2, way >> 1 & 1, 1);
         double loss, losses[2], mean;
