@@ -26,7 +26,8 @@
  *     f: scores of P, g: scores of Q, b: log baseline; E: mean, lme: ln mean exp
  *
  *     dv            E f - lme g                                          lower
- *     mine          the same; the gradient divides by a moving average   lower
+ *     mine          estimate as dv; loss E exp(g) / a - E f, with a moving
+ *                   average a of E exp(g)                                lower
  *     nwj           1 + E(f - 1) - E exp(g - 1)                          lower
  *     tuba          1 + E(f - b) - E exp(g - b)                          lower
  *     jsd           loss E sp(-f) + E sp(g) - 2 ln 2, sp(x) = ln(1 + e^x);
@@ -39,7 +40,7 @@
  *     total-variation  loss (E tanh g - E tanh f) / 2 = -t;
  *                   estimate 2 max(t, 0)^2 (Pinsker)                     lower
  *     infonce       E (f_i - lme of f_i and the g of its row)            lower
- *     interpolated  I_alpha: between tuba (alpha 0) and infonce (1)      lower
+ *     interpolated  1 + E (f - ln D) - E exp(g) / M, I_alpha             lower
  *     flo           E (1 - b_i - exp(-b_i) E exp(g_ij - f_i))            lower
  *     flatnce       E (f_i - lme of the g of its row)                    neither
  *     smile         loss as jsd; estimate E f - lme clip(g, -tau, tau)   neither
@@ -47,26 +48,30 @@
  *     club          E f - E g, on f = ln q(row|column)                   upper
  *     club-sampled  the same with one g a row                            upper
  *
- * "Lower" holds in expectation over batches, for any critic; for dv, mine and
- * total-variation only as their number of scores grows: the logarithm and the
- * square of a mean are biased upwards on a small batch. jsd, reverse-kl,
- * hellinger and pearson are trained by their own divergence; their optimal
- * critics give the density ratio away, and the estimate puts it into the bound
- * of Nguyen, Wainwright and Jordan. "Upper" holds if q is the true conditional
- * density; the loss is +estimate. club's default counts the pairs of P as pairs of
- * Q too, as in its paper, which makes it smaller by the n-th part; diagonal 0
- * doesn't.
+ * In interpolated, D = alpha A + (1 - alpha) e^b, with A the mean of exp over the own pair
+ * and all g of its row but one, each left out in turn; in M it is the mean over all g of
+ * the row. alpha = 0 is tuba, 1 is infonce with one candidate less.
  *
+ * infonce, interpolated, flo, flatnce and leave-one-out compare within a row: of vectors they
+ * take groups, k scores of Q for each of P. Baselines for rows: tuba, interpolated, flo.
  * Gradients must not overlap inputs or each other.
  *
- * D. Barber, F. Agakov, NIPS 2003 (tuba's ancestor); M. Donsker, S. Varadhan,
- * CPAM 1983; X. Nguyen, M. Wainwright, M. Jordan, IEEE TIT 2010; S. Nowozin, B.
- * Cseke, R. Tomioka, "f-GAN", NIPS 2016; M. Belghazi et al., "MINE", ICML 2018;
- * A. van den Oord et al., "CPC", 2018; R. D. Hjelm et al., "Deep InfoMax", ICLR
- * 2019; B. Poole et al., "On variational bounds of mutual information", ICML
- * 2019; J. Song, S. Ermon, "SMILE", ICLR 2020; P. Cheng et al., "CLUB", ICML
- * 2020; Q. Guo et al., "Tight mutual information estimation with contrastive
- * Fenchel-Legendre optimization", NeurIPS 2022 (flo, flatnce).
+ * "Lower" holds in expectation over batches, for any critic; for dv, mine and total-variation
+ * only as their number of scores grows: the logarithm and the square of a mean are biased
+ * upwards on a small batch. jsd, reverse-kl, hellinger and pearson are trained by their own
+ * divergence; their optimal critics give the density ratio away, and the estimate puts it into
+ * the bound of Nguyen, Wainwright and Jordan. "Upper" holds if q is the true density of what
+ * rows are, given what columns are; the loss is +estimate, and for the encoder alone: q is
+ * trained apart, by maximum likelihood. club's default counts the pairs of P as pairs of Q too,
+ * as in its paper, which makes it smaller by the n-th part; diagonal 0 doesn't.
+ *
+ * D. Barber, F. Agakov, NIPS 2003 (tuba's ancestor); M. Donsker, S. Varadhan, CPAM 1983; X.
+ * Nguyen, M. Wainwright, M. Jordan, IEEE TIT 2010; S. Nowozin, B. Cseke, R. Tomioka, "f-GAN",
+ * NIPS 2016; M. Belghazi et al., "MINE", ICML 2018; A. van den Oord et al., "CPC", 2018; R. D.
+ * Hjelm et al., "Deep InfoMax", ICLR 2019; B. Poole et al., "On variational bounds of mutual
+ * information", ICML 2019; J. Song, S. Ermon, "SMILE", ICLR 2020; P. Cheng et al., "CLUB", ICML
+ * 2020; Q. Guo et al., "Tight mutual information estimation with contrastive Fenchel-Legendre
+ * optimization", NeurIPS 2022 (flo, flatnce).
  */
 
 #include "context.h"
@@ -84,7 +89,7 @@ typedef struct mi_bound_result {
      *  that differs from the loss is beyond what double can hold. */
     double estimate;
 
-    double loss; /**< what the gradients belong to; descend it. Always finite. */
+    double loss; /**< what the gradients belong to (would, if wanted); descend it. Finite. */
 
     /** The most that the estimate can be on inputs of this size, whatever the
      *  scores are, but for rounding, which grows with them; infinite if there is

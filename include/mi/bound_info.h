@@ -56,10 +56,12 @@ typedef struct mi_bound_param {
     double initial;       /**< its value until it is set */
     double least;         /**< the least allowed value */
     double most;          /**< the greatest allowed value, may be infinite */
+    int32_t whole;        /**< 1: a whole number, such as a flag */
+    int32_t reserved0;    /**< 0 */
 } mi_bound_param;
 
 /**
- * The kinds of bounds, one after another.
+ * The kinds of bounds, one after another: ask for index 0, 1, ... until it fails.
  *
  * @param index        0 and up
  * @param[in,out] info struct_size set; receives the description

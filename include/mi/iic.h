@@ -155,6 +155,8 @@ LIBMI_API LIBMI_NODISCARD mi_status mi_iic_eval_f64(mi_iic *iic, int64_t n, int3
  *     mi_iic_finish()                         a sum over machines, if there are several)
  *     mi_iic_backward_f32() for each batch
  *
+ * The gradients of the machines' shares are to be summed, not averaged.
+ *
  * mi_iic_eval_f32() and mi_iic_eval_maps_f32() on the same handle begin anew: what
  * was accumulated is gone, whether they succeed or not. */
 

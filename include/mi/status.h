@@ -32,7 +32,7 @@ enum mi_status_code {
     MI_E_FORMAT = -9,      /**< a file or text is not what it should be */
     MI_E_CANCELLED = -10,  /**< the host asked to stop */
     MI_E_ABI = -11,        /**< struct_size is unknown: header and library differ */
-    MI_E_UNSUPPORTED = -12,/**< valid, but not in this build */
+    MI_E_UNSUPPORTED = -12,/**< valid, but not for this object, or not in this build */
     MI_E_INTERNAL = -99    /**< a bug in libmi; please report it */
 };
 

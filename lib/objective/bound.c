@@ -84,6 +84,7 @@ mi_status mi_bound_param_list(const char *bound, int32_t index, mi_bound_param *
     found.initial = kind->param[index].initial;
     found.least = kind->param[index].least;
     found.most = kind->param[index].most;
+    found.whole = kind->param[index].whole;
     mi__report_store(param, param->struct_size, &found, sizeof found);
     return MI_OK;
 }
@@ -188,7 +189,9 @@ mi_status mi__bound_check(const mi_bound *bound, int32_t shapes, bool baseline,
     if ((bound->kind->shapes & shapes) == 0)
         return mi__fail(MI_E_UNSUPPORTED, "%s can't be asked on this shape", bound->kind->name);
     if (baseline && (bound->kind->traits & MI_BOUND_BASELINE) == 0)
-        return mi__fail(MI_E_UNSUPPORTED, "%s has no baseline, it must be NULL", bound->kind->name);
+        return mi__fail(MI_E_UNSUPPORTED,
+                        "%s has no baselines: baseline and dbaseline must be NULL",
+                        bound->kind->name);
     if (result != NULL)
         MI__TRY(mi__report_check(result, sizeof *result, sizeof *result, "mi_bound_result"));
     return MI_OK;

@@ -42,8 +42,9 @@ static mi_status check_side(const char *name, const void *x, int64_t *ld, int64_
 static mi_status check(mi__embeddings *m) {
     mi__embeddings_io *io = &m->io;
     int64_t bytes;
-    MI__NEED(io->u);
-    MI__NEED(io->v);
+    const void *u = io->u, *v = io->v;
+    MI__NEED(u);
+    MI__NEED(v);
     if (io->n < 1 || io->d < 1 || io->locations < 0)
         return mi__fail(MI_E_ARG,
                         "n and d must be at least 1 and locations not negative, got "

@@ -132,7 +132,8 @@ static mi_status blame(mi__source *s, int64_t row, int fault) {
         double x = mi__real_get(m->k, row_of(m, row), j);
         if (!is_masked(m, row, j) && !(fabs(x) <= mi__largest_score(m->k)))
             return mi__fail(MI_E_NUMERIC,
-                            "scores[%" PRId64 "][%" PRId64 "] is %g, must be finite and within %g",
+                            "scores[%" PRId64 "][%" PRId64 "] is %g, must be finite and within %g; "
+                            "to leave a pair out, use the mask",
                             row, j, x, mi__largest_score(m->k));
     }
     return mi__bound_fault(m->bound, fault, row);
@@ -155,7 +156,8 @@ static mi_status check_stride(const char *name, const void *buffer, int64_t *ld,
 static mi_status check(const mi__kernels *k, matrix *m) {
     matrix_io *io = &m->io;
     int64_t bytes;
-    MI__NEED(io->scores);
+    const void *scores = io->scores;
+    MI__NEED(scores);
     if (io->n < 1 || io->locations < 0)
         return mi__fail(MI_E_ARG,
                         "n must be at least 1 and locations not negative, got %" PRId64

@@ -62,8 +62,9 @@ static mi_status blame(mi__source *s, int64_t row, int fault) {
 static mi_status check(const mi_bound *bound, const mi__kernels *k, const vectors_io *io,
                        bool grouped) {
     int64_t bytes;
-    MI__NEED(io->joint);
-    MI__NEED(io->product);
+    const void *joint = io->joint, *product = io->product;
+    MI__NEED(joint);
+    MI__NEED(product);
     if (io->n < 1 || io->m < 1)
         return mi__fail(MI_E_ARG, "n and m must be at least 1, got %" PRId64 " and %" PRId64, io->n,
                         io->m);

@@ -68,9 +68,10 @@ mi_status mi__iic_check_phase(const mi_iic *iic, mi__iic_phase phase) {
         return MI_OK;
     if (iic->phase == MI__IIC_IDLE)
         return mi__fail(MI_E_STATE, "nothing is accumulated: mi_iic_begin() comes first");
-    return mi__fail(MI_E_STATE, phase == MI__IIC_BEGUN
-                                    ? "what is accumulated is finished: mi_iic_begin() anew"
-                                    : "what is accumulated is not finished");
+    return mi__fail(MI_E_STATE,
+                    phase == MI__IIC_BEGUN
+                        ? "what is accumulated is finished: mi_iic_begin() anew"
+                        : "what is accumulated is not finished: call mi_iic_finish() first");
 }
 
 mi_status mi_iic_begin(mi_iic *iic, int32_t count, const int64_t *classes) {

@@ -154,6 +154,11 @@ static mi_status TYPED(forward)(mi_iic *iic, const layout *l, const TYPED(maps) 
         if (iic->count > 1)
             snprintf(what, sizeof what, "displacement (%" PRId64 ", %" PRId64 ")",
                      i / l->side - l->reach, i % l->side - l->reach);
+        if (iic->head[i].sum == 0)
+            return mi__fail(MI_E_NUMERIC,
+                            "%s: no pair of pixels in the mask has probabilities "
+                            "above 0",
+                            what);
         MI__TRY(mi__iic_check_sum(what, iic->head[i].sum));
     }
     return MI_OK;

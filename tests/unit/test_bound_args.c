@@ -18,6 +18,11 @@ static void check_param(const mi_bound_info *info, mi_bound *bound, int32_t inde
     double value = -77;
     OK(mi_bound_param_list(info->name, index, &p));
     ck_assert_msg(p.name[0] != 0 && p.help[0] != 0, "%s: parameter %d", info->name, index);
+    if (p.whole) /* so the halves between are not allowed */
+        FAILS(MI_E_ARG, "whole", mi_bound_set(bound, p.name, p.least + .5));
+    else
+        OK(mi_bound_set(bound, p.name, isfinite(p.most) ? (p.least + p.most) / 2 : p.least + .5));
+    OK(mi_bound_set(bound, p.name, p.initial));
     ck_assert_msg(p.least <= p.initial && p.initial <= p.most, "%s: %s: %g is not in %g .. %g",
                   info->name, p.name, p.initial, p.least, p.most);
     OK(mi_bound_get(bound, p.name, &value));

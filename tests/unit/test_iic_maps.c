@@ -288,9 +288,9 @@ START_TEST(test_refuses_values) {
     scene s = make(61, shape, MI_IIC_UNCOLLAPSED, true);
     mi_iic *iic = objective(1, 0, 1);
     memset(s.mask, 0, (size_t)s.pixels);
-    refused(iic, &s.io, &s, MI_E_NUMERIC, "displacement (-1, -1): the joint matrix is all 0");
+    refused(iic, &s.io, &s, MI_E_NUMERIC, "displacement (-1, -1): no pair of pixels");
     s.io.collapse = MI_IIC_COLLAPSED;
-    refused(iic, &s.io, &s, MI_E_NUMERIC, "maps: the joint matrix is all 0");
+    refused(iic, &s.io, &s, MI_E_NUMERIC, "maps: no pair of pixels");
     s.z[0] = s.zt[0] = s.z[3] = s.zt[3] = 1;
     s.mask[0] = s.mask[1] = 1; /* two neighbours in a line */
     OK(mi_iic_eval_maps_f64(iic, &s.io, NULL));
