@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A pool of threads that take the next index until none is left. The threads start with the first
  * job, so that a context that never computes costs nothing, and several callers' jobs queue up. Who
- * waits looks for a moment before going to sleep: jobs come in quick succession, waking up takes
- * longer than many of them, and a thread that mostly sleeps stays on the processor of who wakes it,
- * since to the system's scheduler that looks like balance. */
+ * waits looks for a moment before going to sleep: jobs come in quick succession, and waking up
+ * takes longer than many of them. A thread that is woken on the processor of who works already, as
+ * schedulers do, and leave it there for tens of milliseconds, goes elsewhere. */
 #define _GNU_SOURCE
 #include "base.h"
 
@@ -13,9 +13,8 @@
 #include <unistd.h>
 
 #define STACK_BYTES ((size_t)1 << 20)
-#define LOOKS 500 /* while holding on to the processor: some 10 microseconds */
-#define YIELDS                                                                                     \
-    1000 /* then while letting others have it, before going to sleep: a millisecond or less */
+#define LOOKS 500   /* while holding on to the processor: some 10 microseconds */
+#define YIELDS 1000 /* then while offering it to others, before going to sleep: a millisecond */
 
 typedef struct job {
     void (*body)(void *arg, int64_t i);
@@ -31,6 +30,8 @@ struct mi__pool {
     job *job;             /* NULL: nothing to do */
     atomic_ullong serial; /* counts jobs, so that a thread joins each at most once */
     atomic_int working;   /* threads inside the current job */
+    atomic_int processor; /* that the caller was on */
+    bool spread;          /* there is a processor for each thread */
     int32_t started;      /* threads that run; -1 before the first job */
     int32_t size;         /* threads wanted, the caller's not counted */
     pid_t owner;          /* a fork()ed child inherits the pool but none of its threads */
@@ -58,6 +59,31 @@ static void take_indices(job *j) {
     }
 }
 
+#ifdef __linux__
+static int this_processor(void) {
+    return sched_getcpu();
+}
+
+/* Moves the calling thread if it is on that processor. */
+static void leave_processor(int processor) {
+    cpu_set_t all, others;
+    if (sched_getcpu() != processor || sched_getaffinity(0, sizeof all, &all) != 0)
+        return;
+    others = all;
+    CPU_CLR(processor, &others);
+    if (CPU_COUNT(&others) > 0 && sched_setaffinity(0, sizeof others, &others) == 0)
+        (void)sched_setaffinity(0, sizeof all, &all);
+}
+#else
+static int this_processor(void) {
+    return -1;
+}
+
+static void leave_processor(int processor) {
+    (void)processor;
+}
+#endif
+
 static void *thread_main(void *arg) {
     mi__pool *pool = arg;
     unsigned long long seen = 0;
@@ -65,14 +91,18 @@ static void *thread_main(void *arg) {
         for (int i = 0; atomic_load(&pool->serial) == seen && look_again(i); i++)
             ;
         pthread_mutex_lock(&pool->lock);
-        while (!pool->quit && (pool->job == NULL || pool->serial == seen))
+        while (!pool->quit && pool->serial == seen)
             pthread_cond_wait(&pool->wake, &pool->lock);
         if (pool->quit)
             break;
         seen = pool->serial;
         job *j = pool->job;
-        pool->working++;
+        pool->working += j != NULL;
         pthread_mutex_unlock(&pool->lock);
+        if (pool->spread)
+            leave_processor(pool->processor);
+        if (j == NULL)
+            continue; /* too late */
         take_indices(j);
         pthread_mutex_lock(&pool->lock);
         if (--pool->working == 0)
@@ -102,6 +132,7 @@ mi__pool *mi__pool_create(mi_context *context, int32_t threads) {
         return NULL;
     pool->size = threads - 1;
     pool->started = -1;
+    pool->spread = threads <= mi__processors();
     atomic_init(&pool->serial, 0);
     atomic_init(&pool->working, 0);
     pthread_mutex_init(&pool->run, NULL);
@@ -142,6 +173,7 @@ static void run(mi__pool *pool, int64_t n, void (*body)(void *arg, int64_t i), v
 
     pthread_mutex_lock(&pool->lock);
     pool->job = &j;
+    pool->processor = this_processor();
     pool->serial++;
     pthread_cond_broadcast(&pool->wake);
     pthread_mutex_unlock(&pool->lock);

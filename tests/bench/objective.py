@@ -6,7 +6,8 @@
 
 A row is an objective with the gradients of all its inputs, in float32. Both get the same numbers
 and the same number of threads. First their losses and gradients are compared; then they take turns,
-with a pause between so that no thread of one still spins while the other computes. `ratio` is
+with a pause between so that no thread of one still spins while the other computes, and as many
+steps before those that count, so that both are measured as within a loop. `ratio` is
 PyTorch's time by libmi's, that of the medians and of the minima; the quartiles are those of the
 ratios of single rounds. A row that misses what it aims at (5 for small inputs, else 2) is marked.
 So is one during which other processes were busy: PyTorch's threads wait for each other at every
@@ -84,8 +85,8 @@ def take_turns(steps, rounds):
     for _ in range(rounds):
         for step, count, times in zip(steps, counts, taken):
             time.sleep(PAUSE)
-            if count > 1:  # what the pause and the other one drove out of the caches
-                step()
+            if count > 1:  # caches and threads as they are within a loop, not after a pause
+                seconds(step, count)
             times.append(seconds(step, count))
     gc.enable()
     return taken
