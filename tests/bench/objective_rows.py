@@ -25,6 +25,8 @@ ContextOptions = record('mi_context_options', '''u8 struct_size, u8 seed, i4 thr
     i4 executor_width, i4 reserved1, p collectives''')
 Head = record('mi_iic_head_f32', '''i8 classes, p z, i8 ldz, p zt, i8 ldzt, p dz, i8 lddz, p dzt,
     i8 lddzt, p weight, f8 loss''')
+Maps = record('mi_iic_maps_f32', '''u8 struct_size, i8 n, i8 height, i8 width, i8 classes, i8 reach,
+    i4 collapse, i4 reserved0, p z, p zt, p mask, p dz, p dzt''')
 Result = record('mi_bound_result', 'u8 struct_size, f8 estimate, f8 loss, f8 cap')
 Vectors = record('mi_bound_vectors_f32', '''u8 struct_size, i8 n, i8 m, p joint, p product,
     p baseline, p djoint, p dproduct, p dbaseline''')
@@ -163,39 +165,74 @@ Row = collections.namedtuple('Row', 'name function shapes inputs ours theirs off
                              defaults=(0.0, 2, None, False))
 
 
+def iic_step(libmi, function, *arguments):
+    handle, loss = libmi.make('mi_iic_create', libmi.context, None), ctypes.c_double()
+    evaluate = getattr(libmi.library, function)
+    arguments = (handle, *arguments, ctypes.byref(loss))
+
+    def step():
+        if evaluate(*arguments) != 0:
+            libmi.call(function, *arguments)
+        return loss.value
+    return step
+
+
+def iic_loss(joint):
+    """The loss of joint matrices [..., K, K], averaged."""
+    least = sys.float_info.epsilon
+    joint = (joint + joint.transpose(-1, -2)) / 2
+    joint = joint / joint.sum((-2, -1), keepdim=True)
+    rows = joint.sum(-1, keepdim=True).clamp(min=least)
+    columns = joint.sum(-2, keepdim=True).clamp(min=least)
+    joint = joint.clamp(min=least)
+    return -(joint * (joint.log() - rows.log() - columns.log())).sum((-2, -1)).mean()
+
+
 def iic(n, k):
     def inputs(rng):
         logits = normal(rng, n * k)
         return by_row(logits, k, softmax), by_row(blurred(rng, logits, 0.5), k, softmax)
 
     def ours(libmi, buffers, gradients):
-        handle = libmi.make('mi_iic_create', libmi.context, None)
         head = filled(Head, classes=k, z=buffers[0], zt=buffers[1], dz=gradients[0],
                       dzt=gradients[1])
-        evaluate, rows, loss = libmi.library.mi_iic_eval_f32, ctypes.c_int64(n), ctypes.c_double()
-        arguments = handle, rows, 1, ctypes.byref(head), ctypes.byref(loss)
-
-        def step():
-            if evaluate(*arguments) != 0:
-                libmi.call('mi_iic_eval_f32', *arguments)
-            return loss.value
-        return step
+        return iic_step(libmi, 'mi_iic_eval_f32', ctypes.c_int64(n), 1, ctypes.byref(head))
 
     def theirs(torch):
-        least = sys.float_info.epsilon
-
-        def loss(z, zt):
-            joint = z.T @ zt
-            joint = (joint + joint.T) / 2
-            joint = joint / joint.sum()
-            rows = joint.sum(1, keepdim=True).clamp(min=least)
-            columns = joint.sum(0, keepdim=True).clamp(min=least)
-            joint = joint.clamp(min=least)
-            return -(joint * (joint.log() - rows.log() - columns.log())).sum()
-        return loss
+        return lambda z, zt: iic_loss(z.T @ zt)
 
     return Row('IIC, n %d, K %d' % (n, k), 'mi_iic_eval_f32', [(n, k)] * 2, inputs, ours, theirs,
                aim=5 if k <= 10 else 2)
+
+
+def iic_maps(n, side, k, reach, collapsed):
+    def inputs(rng):  # patches of 16 x 16, as neighbours are alike in pictures
+        patch, per_side = 16, side // 16
+        coarse, logits = normal(rng, n * per_side**2 * k, 2.0), array.array('f')
+        for i in range(n * per_side):
+            line = array.array('f')
+            for j in range(i * per_side * k, (i + 1) * per_side * k, k):
+                line.extend(coarse[j:j + k] * patch)
+            logits.extend(line * patch)
+        return tuple(by_row(blurred(rng, logits, 0.5), k, softmax) for _ in range(2))
+
+    def ours(libmi, buffers, gradients):
+        io = filled(Maps, n=n, height=side, width=side, classes=k, reach=reach,
+                    collapse=0 if collapsed else 1, z=buffers[0], zt=buffers[1], dz=gradients[0],
+                    dzt=gradients[1])
+        return iic_step(libmi, 'mi_iic_eval_maps_f32', ctypes.byref(io))
+
+    def theirs(torch):
+        def loss(z, zt):  # the paper's: images are what a convolution adds up over
+            joint = torch.nn.functional.conv2d(z.permute(3, 0, 1, 2), zt.permute(3, 0, 1, 2),
+                                               padding=reach)
+            return iic_loss(joint.sum((2, 3)) if collapsed else joint.permute(2, 3, 0, 1))
+        return loss
+
+    title = 'IIC maps, n %d, %d x %d, K %d, T %d%s' % (n, side, side, k, reach,
+                                                      '' if collapsed else ' uncollapsed')
+    return Row(title, 'mi_iic_eval_maps_f32', [(n, side, side, k)] * 2,
+               inputs, ours, theirs)
 
 
 def vectors(title, name, n, params, theirs):
@@ -318,6 +355,8 @@ def all_rows():
     warm = infonce(256)
     return [
         iic(1024, 10), iic(1024, 100), iic(1024, 1000),
+        iic_maps(8, 64, 12, 5, True), iic_maps(8, 64, 12, 10, True),
+        iic_maps(8, 64, 12, 5, False), iic_maps(8, 64, 12, 10, False),
         vectors('DV', 'dv', 10**6, {}, dv_vectors),
         vectors('JSD', 'jsd', 10**6, {'shift': 0}, jsd_vectors),
         vectors('NWJ', 'nwj', 10**6, {}, nwj_vectors),
