@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The interface of bounds: registry, parameters, arguments, state, memory that runs out. */
 #include "bound_case.h"
-
-#include <stdatomic.h>
+#include "failing.h"
 
 static mi_bound *make(const char *kind) {
     mi_bound *bound = NULL;
@@ -278,36 +277,6 @@ END_TEST
 /* -- memory -------------------------------------------------------------------------------------
  */
 
-typedef struct failing {
-    atomic_llong calls, living, fail_at; /* fail_at 0: never */
-} failing;
-
-static void *failing_alloc(void *user, size_t size, size_t align) {
-    failing *f = user;
-    if (atomic_fetch_add(&f->calls, 1) + 1 == f->fail_at)
-        return NULL;
-    atomic_fetch_add(&f->living, 1);
-    return aligned_alloc(align, size);
-}
-
-static void failing_release(void *user, void *memory, size_t size) {
-    failing *f = user;
-    (void)size;
-    atomic_fetch_sub(&f->living, 1);
-    free(memory);
-}
-
-static mi_context *failing_context(failing *f) {
-    mi_context_options co = {.struct_size = sizeof co,
-                             .threads = 2,
-                             .alloc_user = f,
-                             .alloc = failing_alloc,
-                             .release = failing_release};
-    mi_context *context;
-    OK(mi_context_create(&co, &context));
-    return context;
-}
-
 static int failures;
 
 /* Takes another bound, made in a context whose memory ends, through the same evaluation. */
@@ -316,7 +285,8 @@ static void check_nomem(bound_case *c) {
     for (int narrow = 0; narrow < 2; narrow++)
         for (int64_t at = 1, whole = 0; !whole; at++) {
             failing f = {0};
-            mi_context *context = failing_context(&f);
+            mi_context *context;
+            OK(failing_context(&f, 2, 0, &context));
             mi_bound_result r = RESULT;
             f.fail_at = f.calls + at;
             c->bound = NULL;

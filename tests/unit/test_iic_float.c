@@ -2,9 +2,13 @@
 /* Heads in float32 against the same in float64, for few classes and for many; threads; memory. */
 #include "../../lib/base/base.h"
 #include "../../lib/base/random.h"
-#include "unit.h"
+#include "../../lib/objective/iic.h"
+#include "failing.h"
 
 #include <stdbool.h>
+
+/* On either side of where float32 changes its way. */
+enum { FEW = MI__IIC_FEW, MANY = FEW + 6 };
 
 /* The same values in both precisions, rows of `ld`. */
 typedef struct pair {
@@ -82,17 +86,17 @@ static void check_agreement(pair *p, int64_t repeats, int32_t asymmetric) {
     double single, twofold;
     OK(mi_iic_eval_f32(iic, p->n, 1, &p->single, &single));
     OK(mi_iic_eval_f64(iic, p->n, 1, &p->twofold, &twofold));
-    if (p->classes <= 64)
+    if (p->classes <= FEW)
         ck_assert(single == twofold); /* all sums are float64 */
     ck_assert_msg(fabs(single - twofold) <= 1e-6, "%.17g %.17g", single, twofold);
-    compare(p, p->classes <= 64 ? 1e-7 : 1e-6);
+    compare(p, p->classes <= FEW ? 1e-7 : 1e-6);
     mi_iic_destroy(iic);
 }
 
 START_TEST(test_agrees) {
-    const int64_t shapes[][4] = {{1024, 1, 10, 0}, {1024, 1, 100, 0}, {700, 1, 1000, 0},
-                                 {300, 1, 64, 3},  {301, 3, 65, 0},   {90, 5, 77, 7},
-                                 {1, 1, 80, 0},    {1500, 2, 70, 1},  {130, 1, 401, 2}};
+    const int64_t shapes[][4] = {{1024, 1, 10, 0}, {1024, 1, 100, 0},    {700, 1, 1000, 0},
+                                 {300, 1, FEW, 3}, {301, 3, FEW + 1, 0}, {90, 5, FEW + 9, 7},
+                                 {1, 1, MANY, 0},  {1500, 2, MANY, 1},   {130, 1, 401, 2}};
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
         for (int way = 0; way < 4; way++) {
             if (shapes[i][2] == 1000 && way > 0)
@@ -109,7 +113,7 @@ END_TEST
  * tells from it. */
 START_TEST(test_near_the_saddle) {
     for (int64_t way = 0; way < 8; way++) {
-        pair p = make(9, 1030, 1 + way % 2 * 2, way & 2 ? 70 : 400, 0, false);
+        pair p = make(9, 1030, 1 + way % 2 * 2, way & 2 ? MANY : 400, 0, false);
         for (int64_t i = 0; i < (p.n + p.twins) * p.ld; i++) {
             p.s[i] = (1 + (way & 4 ? 1e-3f : 1e-2f) * p.s[i] * (float)p.classes) / (float)p.classes;
             p.d[i] = (double)p.s[i];
@@ -125,16 +129,16 @@ START_TEST(test_near_the_saddle) {
 END_TEST
 
 START_TEST(test_wanted_gradients_only) {
-    pair p = make(3, 50, 2, 80, 0, true), q = make(3, 50, 2, 80, 0, true);
+    pair p = make(3, 50, 2, MANY, 0, true), q = make(3, 50, 2, MANY, 0, true);
     mi_iic *iic = objective(2, 1, 1);
     OK(mi_iic_eval_f32(iic, 50, 1, &p.single, NULL));
     float *dz = q.single.dz;
     q.single.dz = NULL;
     OK(mi_iic_eval_f32(iic, 50, 1, &q.single, NULL));
-    ck_assert(dz[0] == 0 && memcmp(p.single.dzt, q.single.dzt, 100 * 40 * sizeof(float)) == 0);
+    ck_assert(dz[0] == 0 && memcmp(p.single.dzt, q.single.dzt, 100 * MANY * sizeof(float)) == 0);
     q.single.dz = dz, q.single.dzt = NULL;
     OK(mi_iic_eval_f32(iic, 50, 1, &q.single, NULL));
-    ck_assert_mem_eq(p.single.dz, dz, 50 * 40 * sizeof(float));
+    ck_assert_mem_eq(p.single.dz, dz, 50 * MANY * sizeof(float));
     mi_iic_destroy(iic);
     drop(&p);
     drop(&q);
@@ -142,7 +146,7 @@ START_TEST(test_wanted_gradients_only) {
 END_TEST
 
 START_TEST(test_batches_add_up) {
-    const int64_t cuts[4] = {0, 300, 301, 1100}, k = 40;
+    const int64_t cuts[4] = {0, 300, 301, 1100}, k = MANY;
     pair p = make(4, 1100, 1, k, 0, false);
     mi_iic *iic = objective(1, 0, 2);
     double loss, mean;
@@ -168,7 +172,7 @@ START_TEST(test_batches_add_up) {
 END_TEST
 
 START_TEST(test_threads_agree) {
-    const int64_t shapes[][3] = {{9000, 1, 10}, {4000, 2, 64}, {300, 1, 200}, {64, 1, 600}};
+    const int64_t shapes[][3] = {{9000, 1, 10}, {4000, 2, FEW}, {300, 1, 200}, {64, 1, 600}};
     for (int way = 0; way < 8; way++) {
         const int64_t *shape = shapes[way / 2];
         pair first = make(5, shape[0], shape[1], shape[2], 0, false);
@@ -197,7 +201,7 @@ END_TEST
 START_TEST(test_refuses_values) {
     const float wrong[] = {NAN, INFINITY, -1e-30f};
     for (int way = 0; way < 12; way++) {
-        const int64_t k = way % 2 ? 11 : 70, repeats = way % 4 < 2 ? 1 : 2;
+        const int64_t k = way % 2 ? 11 : MANY, repeats = way % 4 < 2 ? 1 : 2;
         pair p = make(6, 1100, repeats, k, way / 6, way % 3 == 0);
         mi_iic *iic = objective(repeats, 0, 2);
         float *z = p.s + 1077 * p.ld + 3, *zt = p.s + (1100 + p.twins - 1) * p.ld + k - 1;
@@ -224,29 +228,29 @@ END_TEST
 /* The slopes of a matrix that sums to next to nothing exceed float32; those of what isn't refused
  * don't. */
 START_TEST(test_next_to_nothing) {
-    pair p = make(11, 64, 1, 70, 0, true);
-    float *weight = p.s + 2 * 128 * 70;
+    pair p = make(11, 64, 1, MANY, 0, true);
+    float *weight = p.s + 2 * 128 * MANY;
     mi_iic *iic = objective(1, 0, 1);
     for (int way = 0; way < 2; way++) {
         double loss = -77;
         for (int i = 0; i < 64; i++)
             weight[i] = way == 0 ? 1e-42f : 1e-31f;
-        memset(p.single.dz, 0, 128 * 70 * sizeof(float));
+        memset(p.single.dz, 0, 128 * MANY * sizeof(float));
         if (way == 0)
             FAILS(MI_E_NUMERIC, "too little for float32",
                   mi_iic_eval_f32(iic, 64, 1, &p.single, &loss));
         else
             OK(mi_iic_eval_f32(iic, 64, 1, &p.single, &loss));
         ck_assert((loss == -77) == (way == 0));
-        for (int i = 0; i < 128 * 70; i++)
+        for (int i = 0; i < 128 * MANY; i++)
             ck_assert(way == 0 ? p.single.dz[i] == 0 : isfinite(p.single.dz[i]));
     }
-    const int64_t k = 70;
+    const int64_t k = MANY;
     OK(mi_iic_begin(iic, 1, &k));
     weight[0] = 1e-35f;
     OK(mi_iic_add_f32(iic, 1, 1, &p.single));
     OK(mi_iic_finish(iic, NULL, NULL));
-    memset(p.single.dz, 0, 128 * 70 * sizeof(float));
+    memset(p.single.dz, 0, 128 * MANY * sizeof(float));
     FAILS(MI_E_NUMERIC, "too little", mi_iic_backward_f32(iic, 1, 1, &p.single));
     ck_assert(p.single.dz[0] == 0);
     OK(mi_iic_backward_f64(iic, 1, 1, &p.twofold));
@@ -257,26 +261,8 @@ END_TEST
 
 /* -- memory ------------------------------------------------------------------------------------ */
 
-typedef struct failing {
-    int64_t calls, living, fail_at; /* one thread; fail_at 0: never */
-} failing;
-
-static void *failing_alloc(void *user, size_t size, size_t align) {
-    failing *f = user;
-    if (++f->calls == f->fail_at)
-        return NULL;
-    f->living++;
-    return aligned_alloc(align, size);
-}
-
-static void failing_release(void *user, void *memory, size_t size) {
-    (void)size;
-    ((failing *)user)->living--;
-    free(memory);
-}
-
 static mi_status use(mi_iic *iic, pair *few, pair *many, uint8_t *mask) {
-    const int64_t classes[2] = {10, 30};
+    const int64_t classes[2] = {10, MANY};
     mi_iic_head_f32 heads[2] = {few->single, many->single};
     mi_iic_maps_f32 maps = {.struct_size = sizeof maps,
                             .n = 1,
@@ -300,20 +286,15 @@ static mi_status use(mi_iic *iic, pair *few, pair *many, uint8_t *mask) {
 }
 
 START_TEST(test_every_allocation_may_fail) {
-    pair few = make(7, 30, 1, 10, 0, true), many = make(8, 30, 1, 30, 0, true);
+    pair few = make(7, 30, 1, 10, 0, true), many = make(8, 30, 1, MANY, 0, true);
     uint8_t mask[30];
     memset(mask, 1, sizeof mask);
     int64_t failures = 0;
     for (bool whole = false; !whole;) {
         failing f = {.fail_at = failures + 1};
-        mi_context_options o = {.struct_size = sizeof o,
-                                .threads = 1,
-                                .alloc_user = &f,
-                                .alloc = failing_alloc,
-                                .release = failing_release};
         mi_context *context = NULL;
         mi_iic *iic = NULL;
-        mi_status status = mi_context_create(&o, &context);
+        mi_status status = failing_context(&f, 1, 0, &context);
         status = status != MI_OK ? status : mi_iic_create(context, NULL, &iic);
         status = status != MI_OK ? status : use(iic, &few, &many, mask);
         whole = f.calls < f.fail_at;

@@ -1,32 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The N-th allocation fails, N = 1, 2, 3, ...: over the life of a training run there is always
  * MI_E_NOMEM, never a leak or a half result, and what exists stays usable. */
-#include "unit.h"
+#include "failing.h"
 
 #include "../../lib/base/base.h"
 
-#include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
-
-typedef struct failing {
-    atomic_llong calls, living, fail_at; /* fail_at 0: never */
-} failing;
-
-static void *failing_alloc(void *user, size_t size, size_t align) {
-    failing *f = user;
-    if (atomic_fetch_add(&f->calls, 1) + 1 == f->fail_at)
-        return NULL;
-    atomic_fetch_add(&f->living, 1);
-    return aligned_alloc(align, size);
-}
-
-static void failing_release(void *user, void *memory, size_t size) {
-    failing *f = user;
-    (void)size;
-    atomic_fetch_sub(&f->living, 1);
-    free(memory);
-}
 
 enum { BATCH = 8, REPEATS = 2, SIDE = 24 };
 
@@ -42,13 +22,7 @@ typedef struct run {
 } run;
 
 static mi_status create(failing *f, run *r) {
-    mi_context_options co = {.struct_size = sizeof co,
-                             .threads = 2,
-                             .seed = 3,
-                             .alloc_user = f,
-                             .alloc = failing_alloc,
-                             .release = failing_release};
-    MI__TRY(mi_context_create(&co, &r->context));
+    MI__TRY(failing_context(f, 2, 3, &r->context));
     MI__TRY(mi_dataset_digits(r->context, 1, 0, 40, &r->set));
     mi_pairs_options po = {.struct_size = sizeof po, .batch = BATCH, .repeats = REPEATS};
     MI__TRY(mi_pairs_create(r->context, r->set, &po, &r->pairs));
