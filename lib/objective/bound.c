@@ -122,6 +122,11 @@ void mi_bound_destroy(mi_bound *bound) {
     mi_context_destroy(context);
 }
 
+int32_t mi__bound_needs(const mi_bound *bound) {
+    const mi__bound_kind *kind = bound->kind;
+    return kind->needs | (kind->needs_too == NULL ? 0 : kind->needs_too(&bound->values));
+}
+
 char *mi__bound_room(mi_bound *bound, int which, int64_t bytes) {
     if (bytes > bound->room[which].bytes) {
         mi__free(bound->context, bound->room[which].memory, bound->room[which].bytes, 1);
@@ -194,6 +199,22 @@ mi_status mi__bound_check(const mi_bound *bound, int32_t shapes, bool baseline,
                         bound->kind->name);
     if (result != NULL)
         MI__TRY(mi__report_check(result, sizeof *result, sizeof *result, "mi_bound_result"));
+    return MI_OK;
+}
+
+mi_status mi__bound_count(const mi_bound *bound, mi__source *source, int64_t n) {
+    if (source->pairs == 0)
+        return mi__fail(MI_E_SHAPE, "the mask leaves no pair of P");
+    if (bound->kind->paired && (int64_t)bound->values.offset % n == 0)
+        return mi__fail(MI_E_SHAPE,
+                        "offset is %g, a multiple of the %" PRId64 " rows: each would "
+                        "be compared with itself",
+                        bound->values.offset, n);
+    if (bound->values.diagonal != 0)
+        source->others += source->pairs;
+    if (source->others == 0 && (bound->kind->shapes & MI_BOUND_VECTORS) != 0)
+        return mi__fail(MI_E_SHAPE, "%s needs scores of Q, and there are none: n is %" PRId64,
+                        bound->kind->name, n);
     return MI_OK;
 }
 

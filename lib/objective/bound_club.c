@@ -2,11 +2,6 @@
 /* The contrastive log-ratio upper bound E f - E g on f = ln q(row|column), to be minimised. */
 #include "bounds.h"
 
-static int32_t needs_nothing(const mi__bound_values *values) {
-    (void)values;
-    return 0;
-}
-
 static void club_row(mi__row *row) {
     row->sums[0] = mi__row_joint_sum(row);
     row->sums[1] = mi__row_product_sum(row);
@@ -32,7 +27,6 @@ const mi__bound_kind mi__bound_club = {
     .shapes = MI_BOUND_VECTORS | MI_BOUND_MATRIX | MI_BOUND_EMBEDDINGS,
     .param = club_params,
     .params = 1,
-    .needs = needs_nothing,
     .row = club_row,
     .finish = finish,
 };
@@ -54,7 +48,6 @@ const mi__bound_kind mi__bound_club_sampled = {
     .traits = MI_BOUND_ORDERED,
     .param = sampled_params,
     .params = 1,
-    .needs = needs_nothing,
     .row = club_row,
     .finish = finish,
     .paired = true,

@@ -3,16 +3,6 @@
  * not among them. */
 #include "bounds.h"
 
-static int32_t needs_others(const mi__bound_values *values) {
-    (void)values;
-    return MI__NEED_OTHERS;
-}
-
-static int32_t flo_needs(const mi__bound_values *values) {
-    (void)values;
-    return MI__NEED_OTHERS | MI__NEED_PROOF;
-}
-
 /* E (f - lme), whose gradient comes out `sign` times. */
 static void difference(mi__row *row, double sign) {
     double count = (double)row->joint.count, rest = mi__row_exp(row);
@@ -75,7 +65,7 @@ const mi__bound_kind mi__bound_flo = {
     .traits = MI_BOUND_BASELINE,
     .param = flo_params,
     .params = 1,
-    .needs = flo_needs,
+    .needs = MI__NEED_OTHERS | MI__NEED_PROOF,
     .row = flo_row,
     .finish = finish_lower,
 };
@@ -89,7 +79,7 @@ const mi__bound_kind mi__bound_flatnce = {
                 "contrastive learners with FlatNCE\", 2021; Q. Guo et al., NeurIPS 2022",
     .side = MI_BOUND_NEITHER,
     .shapes = MI_BOUND_GROUPS | MI_BOUND_MATRIX | MI_BOUND_EMBEDDINGS,
-    .needs = needs_others,
+    .needs = MI__NEED_OTHERS,
     .row = flatnce_row,
     .finish = finish_lower,
 };
@@ -103,7 +93,7 @@ const mi__bound_kind mi__bound_leave_one_out = {
     .citation = "B. Poole et al., \"On variational bounds of mutual information\", ICML 2019",
     .side = MI_BOUND_UPPER,
     .shapes = MI_BOUND_GROUPS | MI_BOUND_MATRIX | MI_BOUND_EMBEDDINGS,
-    .needs = needs_others,
+    .needs = MI__NEED_OTHERS,
     .row = leave_one_out_row,
     .finish = finish_upper,
 };

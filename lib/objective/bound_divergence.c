@@ -12,16 +12,6 @@
 
 #define LN_2 0.693147180559945309417232121458
 
-static int32_t needs_nothing(const mi__bound_values *values) {
-    (void)values;
-    return 0;
-}
-
-static int32_t needs_proof(const mi__bound_values *values) {
-    (void)values;
-    return MI__NEED_PROOF;
-}
-
 /* sums[0] += sp(-f), [1] += sp(g), [2] += f; returns the sum of exp g */
 static double softplus(mi__row *row) {
     double sums[2] = {0}, exps = 0;
@@ -241,7 +231,6 @@ const mi__bound_kind mi__bound_jsd = {
     .traits = MI_BOUND_SURROGATE,
     .param = jsd_params,
     .params = 2,
-    .needs = needs_nothing,
     .row = jsd_row,
     .finish = jsd_finish,
 };
@@ -262,7 +251,7 @@ const mi__bound_kind mi__bound_smile = {
     .traits = MI_BOUND_SURROGATE,
     .param = smile_params,
     .params = 3,
-    .needs = smile_needs,
+    .needs_too = smile_needs,
     .row = smile_row,
     .finish = smile_finish,
 };
@@ -280,7 +269,7 @@ const mi__bound_kind mi__bound_reverse_kl = {
     .traits = MI_BOUND_SURROGATE,
     .param = diagonal_params,
     .params = 1,
-    .needs = needs_proof,
+    .needs = MI__NEED_PROOF,
     .row = reverse_kl_row,
     .finish = reverse_kl_finish,
 };
@@ -296,7 +285,7 @@ const mi__bound_kind mi__bound_hellinger = {
     .traits = MI_BOUND_SURROGATE,
     .param = diagonal_params,
     .params = 1,
-    .needs = needs_proof,
+    .needs = MI__NEED_PROOF,
     .row = hellinger_row,
     .finish = hellinger_finish,
 };
@@ -313,7 +302,6 @@ const mi__bound_kind mi__bound_pearson = {
     .traits = MI_BOUND_SURROGATE,
     .param = diagonal_params,
     .params = 1,
-    .needs = needs_nothing,
     .row = pearson_row,
     .finish = pearson_finish,
 };
@@ -329,7 +317,6 @@ const mi__bound_kind mi__bound_total_variation = {
     .traits = MI_BOUND_SURROGATE,
     .param = diagonal_params,
     .params = 1,
-    .needs = needs_nothing,
     .row = total_variation_row,
     .finish = total_variation_finish,
 };

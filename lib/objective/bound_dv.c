@@ -4,11 +4,6 @@
  * moving average there. */
 #include "bounds.h"
 
-static int32_t needs_lse(const mi__bound_values *values) {
-    (void)values;
-    return MI__NEED_LSE;
-}
-
 /* dx = exp(x - most of all) */
 static void weigh(mi__row *row) {
     row->sums[0] = mi__row_joint_sum(row);
@@ -57,7 +52,7 @@ const mi__bound_kind mi__bound_dv = {
     .shapes = MI_BOUND_VECTORS | MI_BOUND_MATRIX | MI_BOUND_EMBEDDINGS,
     .param = dv_params,
     .params = 1,
-    .needs = needs_lse,
+    .needs = MI__NEED_LSE,
     .row = dv_row,
     .finish = dv_finish,
 };
@@ -79,7 +74,7 @@ const mi__bound_kind mi__bound_mine = {
     .traits = MI_BOUND_SURROGATE | MI_BOUND_STATE,
     .param = mine_params,
     .params = 2,
-    .needs = needs_lse,
+    .needs = MI__NEED_LSE,
     .row = mine_row,
     .finish = mine_finish,
 };

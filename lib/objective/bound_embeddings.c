@@ -124,8 +124,7 @@ static void plan(mi__embeddings *m) {
 /* Whether nothing can go wrong any more once gradients are computed: a single strip, whose scores
  * are all seen before, and no number that could overflow. Then v needs no gradient of its own. */
 static bool is_safe(const mi__embeddings *m, mi__side *u, mi__side *v) {
-    return m->source.strip == m->io.n &&
-           (m->bound->kind->needs(&m->bound->values) & MI__NEED_PROOF) == 0 &&
+    return m->source.strip == m->io.n && (mi__bound_needs(m->bound) & MI__NEED_PROOF) == 0 &&
            m->io.normalize == 0 && m->io.lddv == m->io.d && m->io.dv != NULL &&
            atomic_load(&u->large) == 0 && atomic_load(&v->large) == 0;
 }

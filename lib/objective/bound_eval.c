@@ -272,7 +272,7 @@ mi_status mi__bound_run(mi_bound *bound, const mi__kernels *k, mi__source *sourc
                       .others = source->others},
                 .context = bound->context,
                 .source = source,
-                .needs = bound->kind->needs(&bound->values)};
+                .needs = mi__bound_needs(bound)};
     g.e.extra = source->square && bound->values.diagonal != 0;
     g.most_parts = source->strip * source->width < WORTH
                        ? 1

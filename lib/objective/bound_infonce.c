@@ -83,7 +83,7 @@ const mi__bound_kind mi__bound_infonce = {
     .shapes = MI_BOUND_GROUPS | MI_BOUND_MATRIX | MI_BOUND_EMBEDDINGS,
     .param = params,
     .params = 1,
-    .needs = needs,
+    .needs_too = needs,
     .row = infonce_row,
     .finish = infonce_finish,
 };

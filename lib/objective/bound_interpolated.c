@@ -19,11 +19,6 @@ typedef struct mixture {
     double next; /* the largest but that one */
 } mixture;
 
-static int32_t needs(const mi__bound_values *values) {
-    (void)values;
-    return MI__NEED_OTHERS | MI__NEED_PROOF | MI__NEED_ROOM;
-}
-
 static double at(const mixture *m, int p, int64_t i) {
     return mi__real_get(m->row->k, m->row->product[p].x, i);
 }
@@ -165,7 +160,7 @@ const mi__bound_kind mi__bound_interpolated = {
     .traits = MI_BOUND_BASELINE,
     .param = params,
     .params = 2,
-    .needs = needs,
+    .needs = MI__NEED_OTHERS | MI__NEED_PROOF | MI__NEED_ROOM,
     .row = interpolated_row,
     .finish = interpolated_finish,
 };

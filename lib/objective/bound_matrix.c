@@ -197,22 +197,6 @@ static void count(matrix *m) {
     s->others = (double)others;
 }
 
-mi_status mi__bound_count(const mi_bound *bound, mi__source *source, int64_t n) {
-    if (source->pairs == 0)
-        return mi__fail(MI_E_SHAPE, "the mask leaves no pair of P");
-    if (bound->kind->paired && (int64_t)bound->values.offset % n == 0)
-        return mi__fail(MI_E_SHAPE,
-                        "offset is %g, a multiple of the %" PRId64 " rows: each would "
-                        "be compared with itself",
-                        bound->values.offset, n);
-    if (bound->values.diagonal != 0)
-        source->others += source->pairs;
-    if (source->others == 0 && (bound->kind->shapes & MI_BOUND_VECTORS) != 0)
-        return mi__fail(MI_E_SHAPE, "%s needs scores of Q, and there are none: n is %" PRId64,
-                        bound->kind->name, n);
-    return MI_OK;
-}
-
 static mi_status run(mi_bound *bound, matrix *m, mi_bound_result *found) {
     m->source = (mi__source){.rows = m->io.n,
                              .strip = m->io.n,

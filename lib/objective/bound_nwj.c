@@ -3,11 +3,6 @@
  * it is the bound of Nguyen, Wainwright and Jordan, which is also f-GAN's for the KL divergence. */
 #include "bounds.h"
 
-static int32_t needs_proof(const mi__bound_values *values) {
-    (void)values;
-    return MI__NEED_PROOF;
-}
-
 static void compare(mi__row *row, double b) {
     double count = (double)row->joint.count, factor = exp(row->most - b);
     double product = mi__row_exp(row) * factor;
@@ -45,7 +40,7 @@ const mi__bound_kind mi__bound_nwj = {
     .shapes = MI_BOUND_VECTORS | MI_BOUND_MATRIX | MI_BOUND_EMBEDDINGS,
     .param = params,
     .params = 1,
-    .needs = needs_proof,
+    .needs = MI__NEED_PROOF,
     .row = nwj_row,
     .finish = finish,
 };
@@ -61,7 +56,7 @@ const mi__bound_kind mi__bound_tuba = {
     .traits = MI_BOUND_BASELINE,
     .param = params,
     .params = 2,
-    .needs = needs_proof,
+    .needs = MI__NEED_PROOF,
     .row = tuba_row,
     .finish = finish,
 };

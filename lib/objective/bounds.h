@@ -52,22 +52,23 @@ typedef struct mi__bound_param {
 typedef struct mi__evaluation mi__evaluation;
 typedef struct mi__row mi__row;
 
-enum {                       /* what a kind needs before its rows, and of them */
-       MI__NEED_LSE = 1,     /* the log-sum-exp of all scores of Q */
-       MI__NEED_COLUMNS = 2, /* that of each column */
-       MI__NEED_OTHERS = 4,  /* each row with a pair of P must have one of Q */
-       MI__NEED_PROOF = 8,   /* may overflow: rows are tried before anything is written */
-       MI__NEED_ROOM = 16    /* a number for each score of Q in a row */
+/* What a kind needs before its rows, and of them. */
+enum {
+    MI__NEED_LSE = 1,     /* the log-sum-exp of all scores of Q */
+    MI__NEED_COLUMNS = 2, /* that of each column */
+    MI__NEED_OTHERS = 4,  /* each row with a pair of P must have one of Q */
+    MI__NEED_PROOF = 8,   /* may overflow: rows are tried before anything is written */
+    MI__NEED_ROOM = 16    /* a number for each score of Q in a row */
 };
 
 typedef struct mi__bound_kind {
     const char *name, *summary, *cap, *variance, *citation;
     int32_t side, shapes, traits, params;
     const mi__bound_param *param;
-    int32_t (*needs)(const mi__bound_values *values);
+    int32_t needs;                                   /* flags, always */
+    int32_t (*needs_too)(const mi__bound_values *v); /* flags by parameters; may be NULL */
     void (*row)(mi__row *row);
-    /* From the sums over all rows to the estimate and the loss; the engine fills in cap first with
-     * what bound_cap gives. */
+    /* From the sums over all rows to the estimate and the loss, and the cap, if there is one. */
     void (*finish)(const mi__evaluation *e, const double *sums, mi_bound_result *result);
     bool paired; /* the scores of Q in a row are those of one other sample, see offset */
 } mi__bound_kind;
@@ -89,6 +90,9 @@ struct mi_bound {
         int64_t bytes;
     } room[MI__BOUND_ROOMS]; /* kept from one evaluation to the next */
 };
+
+/* The flags of a bound with the values that its parameters have. */
+int32_t mi__bound_needs(const mi_bound *bound);
 
 /* At least so many bytes of one of the handle's rooms; what was there is lost. NULL if memory is
  * short. */
@@ -194,11 +198,12 @@ typedef struct mi__part {
     double *room;                     /* [width] */
 } mi__part;
 
-enum { /* how far a row got */
-       MI__ROW_FINE = 0,
-       MI__ROW_NOT_FINITE, /* a score is NaN or infinite */
-       MI__ROW_LONELY,     /* nothing to compare with */
-       MI__ROW_OVERFLOW    /* the loss or a gradient is beyond range */
+/* How far a row got. */
+enum {
+    MI__ROW_FINE = 0,
+    MI__ROW_NOT_FINITE, /* a score is NaN or infinite */
+    MI__ROW_LONELY,     /* nothing to compare with */
+    MI__ROW_OVERFLOW    /* the loss or a gradient is beyond range */
 };
 
 /* Where rows come from and go to; each shape of input has one, as the first member of its own. */
