@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "../../lib/base/random.h"
-#include "unit.h"
+#include "iic_objective.h"
 
 #include <float.h>
 #include <stdbool.h>
@@ -46,14 +46,7 @@ static void drop(fixture *f) {
 }
 
 static mi_iic *objective(double lambda, int64_t repeats, int32_t threads) {
-    mi_context_options co = {.struct_size = sizeof co, .threads = threads};
-    mi_iic_options o = {.struct_size = sizeof o, .lambda = lambda, .repeats = repeats};
-    mi_context *context;
-    mi_iic *iic;
-    OK(mi_context_create(&co, &context));
-    OK(mi_iic_create(context, &o, &iic));
-    mi_context_destroy(context);
-    return iic;
+    return iic_objective(lambda, repeats, 0, threads);
 }
 
 /* Straight from the formula. */

@@ -2,7 +2,7 @@
 /* Accumulation, weights, views that play different parts, and many classes in float32. */
 #include "../../lib/base/random.h"
 #include "../../lib/objective/iic.h"
-#include "unit.h"
+#include "iic_objective.h"
 
 #include <stdbool.h>
 
@@ -58,15 +58,7 @@ static mi_iic_head_f64 part(const batch *b, int64_t first) {
 }
 
 static mi_iic *objective(int64_t repeats, int32_t asymmetric, int32_t threads) {
-    mi_context_options co = {.struct_size = sizeof co, .threads = threads};
-    mi_iic_options o = {
-        .struct_size = sizeof o, .lambda = 1.3, .repeats = repeats, .asymmetric = asymmetric};
-    mi_context *context;
-    mi_iic *iic;
-    OK(mi_context_create(&co, &context));
-    OK(mi_iic_create(context, &o, &iic));
-    mi_context_destroy(context);
-    return iic;
+    return iic_objective(1.3, repeats, asymmetric, threads);
 }
 
 static void near(double a, double b, double tolerance) {

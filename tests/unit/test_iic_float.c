@@ -4,6 +4,7 @@
 #include "../../lib/base/random.h"
 #include "../../lib/objective/iic.h"
 #include "failing.h"
+#include "iic_objective.h"
 
 #include <stdbool.h>
 
@@ -55,14 +56,7 @@ static void drop(pair *p) {
 }
 
 static mi_iic *objective(int64_t repeats, int32_t asymmetric, int32_t threads) {
-    mi_context_options co = {.struct_size = sizeof co, .threads = threads};
-    mi_iic_options o = {.struct_size = sizeof o, .repeats = repeats, .asymmetric = asymmetric};
-    mi_context *context;
-    mi_iic *iic;
-    OK(mi_context_create(&co, &context));
-    OK(mi_iic_create(context, &o, &iic));
-    mi_context_destroy(context);
-    return iic;
+    return iic_objective(0, repeats, asymmetric, threads);
 }
 
 /* What lies between rows is left alone. */

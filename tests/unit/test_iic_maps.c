@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Segmentation against its formula in plain loops, and against differences. */
 #include "../../lib/base/random.h"
-#include "unit.h"
+#include "iic_objective.h"
 
 #include <stdbool.h>
 
@@ -61,14 +61,7 @@ static void drop(scene *s) {
 }
 
 static mi_iic *objective(double lambda, int32_t asymmetric, int32_t threads) {
-    mi_context_options co = {.struct_size = sizeof co, .threads = threads};
-    mi_iic_options o = {.struct_size = sizeof o, .lambda = lambda, .asymmetric = asymmetric};
-    mi_context *context;
-    mi_iic *iic;
-    OK(mi_context_create(&co, &context));
-    OK(mi_iic_create(context, &o, &iic));
-    mi_context_destroy(context);
-    return iic;
+    return iic_objective(lambda, 0, asymmetric, threads);
 }
 
 static void near(double a, double b, double tolerance) {
