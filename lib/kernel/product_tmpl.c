@@ -83,13 +83,12 @@ typedef void (*tile_function)(int64_t depth, const float *a, int64_t row, int64_
 #define NAMES(rows)                                                                                \
     { tile_##rows##_1, tile_##rows##_2, tile_##rows##_3, tile_##rows##_4 }
 
-TILES(1)
-TILES(2)
-TILES(3)
-TILES(4) TILES(5) TILES(6)
+/* clang-format off */
+TILES(1) TILES(2) TILES(3) TILES(4) TILES(5) TILES(6)
 
-    static const tile_function tile_functions[ROWS][PANEL_VECTORS] = {NAMES(1), NAMES(2), NAMES(3),
-                                                                      NAMES(4), NAMES(5), NAMES(6)};
+static const tile_function tile_functions[ROWS][PANEL_VECTORS] = {
+    NAMES(1), NAMES(2), NAMES(3), NAMES(4), NAMES(5), NAMES(6)};
+/* clang-format on */
 
 /* -- packing ---------------------------------------------------------------------------------- */
 
