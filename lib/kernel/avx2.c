@@ -19,4 +19,4 @@
 #include "winograd_tmpl.c"
 
 extern const mi__kernels mi__kernels_avx2;
-const mi__kernels mi__kernels_avx2 = KERNELS("avx2", mi__gemm_f32);
+const mi__kernels mi__kernels_avx2 = KERNELS("avx2");

@@ -4,14 +4,13 @@
 
 /* The arithmetic of networks and objectives. A table of kernels works in one precision; buffers are
  * `void *` of that precision, so that layers above are written once. There is a plain C table for
- * float and one for double from the same source (the reference), and tuned ones that replace some
- * entries.
+ * float and one for double from the same source (the reference), and tuned ones.
  *
  * Feature maps are NHWC: [n][h][w][c]. For everything that doesn't look at neighbours a map is a
  * matrix of `rows` = n * h * w by c. No kernel allocates: where it needs room, *_work() tells the
  * bytes. Outputs never overlap inputs unless said. Sums over a batch are split in a way that does
- * not depend on the number of threads, so that results don't either; gemm() alone leaves that to
- * the BLAS. */
+ * not depend on the number of threads, so that results don't either; the reference's product()
+ * alone leaves that to the BLAS. */
 
 #include "../base/base.h"
 
@@ -20,9 +19,19 @@ typedef struct mi__map {
 } mi__map;
 
 typedef struct mi__conv {
-    int64_t n, h, w; /* images and size, the same before and after */
-    int64_t in, out; /* channels */
+    int64_t n, h, w;             /* images and their size */
+    int64_t in, out;             /* channels */
+    int64_t kernel, stride, pad; /* both ways; kernel <= h, w + 2 pad, pad < kernel */
 } mi__conv;
+
+/* What comes out: (h + 2 pad - kernel) / stride + 1 rows. */
+mi__map mi__conv_map(const mi__conv *shape);
+
+typedef struct mi__norm {
+    mi__map in;
+    double slope; /* of the activation; 1: none */
+    bool pool;    /* then the greatest of each 2 x 2 window, as in max_pool */
+} mi__norm;
 
 /* A product in float64: c = a b, or c += a b. Element (i, k) of a is at i * row + k * step; b has
  * `depth` rows. There are whole tiles of c: its rows are counted in tiles, its columns, which are
@@ -42,50 +51,46 @@ typedef struct mi__kernels {
     const char *name; /* "generic", "avx2", "avx512", "float64" */
     size_t real;      /* bytes of an element */
 
-    /* C[m][n] = beta C + op(A) op(B), op = transposition where the flag is set; row-major. With
-     * beta 0, C is not read. Through cblas. */
-    void (*gemm)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda,
-                 const void *b, int64_t ldb, double beta, void *c, int64_t ldc);
-
     /* y += bias in every row; and dbias = column sums of dy, with norm_work() bytes. */
     void (*bias)(mi_context *ctx, int64_t rows, int64_t c, const void *bias, void *y);
     void (*bias_backward)(mi_context *ctx, int64_t rows, int64_t c, const void *dy, void *dbias,
                           void *work);
 
-    /* 3x3 convolution (cross-correlation), zero padding: weight [3][3][in][out].
-     * Any `work` is 64-aligned with at least conv_work() bytes, private to the call. */
+    /* Convolution (cross-correlation), zero padding: weight [kernel][kernel][in][out], y as
+     * mi__conv_map() tells. bias may be NULL. Where mean is not NULL, it and variance get the
+     * moments of y, as from moments(). Any `work` is 64-aligned with at least conv_work() bytes,
+     * private to the call. */
     size_t (*conv_work)(const mi_context *ctx, const mi__conv *shape);
-    void (*conv)(mi_context *ctx, const mi__conv *shape, const void *x, const void *weight, void *y,
-                 void *work);
+    void (*conv)(mi_context *ctx, const mi__conv *shape, const void *x, const void *weight,
+                 const void *bias, void *y, void *mean, void *variance, void *work);
     void (*conv_backward_data)(mi_context *ctx, const mi__conv *shape, const void *dy,
                                const void *weight, void *dx, void *work);
     void (*conv_backward_weight)(mi_context *ctx, const mi__conv *shape, const void *x,
                                  const void *dy, void *dweight, void *work);
 
-    /* Batch normalisation followed by y = v > 0 ? v : slope v (slope 1: nothing). norm_train finds
-     * mean and 1 / sqrt(variance + epsilon) of each column (biased variance, float64 sums) and
-     * keeps them for norm_backward; variance comes out too, for the running statistics. norm_eval
-     * takes them as given. work: norm_work() bytes. */
+    /* Mean and biased variance of each column of x, from float64 sums. work: norm_work() bytes. */
     size_t (*norm_work)(const mi_context *ctx, int64_t rows, int64_t c);
-    void (*norm_train)(mi_context *ctx, int64_t rows, int64_t c, const void *x, const void *scale,
-                       const void *shift, double epsilon, double slope, void *y, void *mean,
-                       void *variance, void *inverse, void *work);
-    void (*norm_eval)(mi_context *ctx, int64_t rows, int64_t c, const void *x, const void *scale,
-                      const void *shift, const void *mean, const void *inverse, double slope,
-                      void *y);
-    /* dx may be dy itself. */
-    void (*norm_backward)(mi_context *ctx, int64_t rows, int64_t c, const void *x,
-                          const void *scale, const void *shift, const void *mean,
-                          const void *inverse, double slope, const void *dy, void *dx, void *dscale,
-                          void *dshift, void *work);
+    void (*moments)(mi_context *ctx, int64_t rows, int64_t c, const void *x, void *mean,
+                    void *variance, void *work);
+    /* Batch normalisation, the activation and the pool behind it: v = (x - mean) inverse scale +
+     * shift, y = v > 0 ? v : slope v, then its windows' greatest. `inverse` is the caller's
+     * 1 / sqrt(variance + epsilon). */
+    void (*norm)(mi_context *ctx, const mi__norm *shape, const void *x, const void *scale,
+                 const void *shift, const void *mean, const void *inverse, void *y);
+    /* The same back, mean and variance being those of x itself. dx may be x, or, without a pool,
+     * dy. work: norm_work() bytes for the rows of x. */
+    void (*norm_backward)(mi_context *ctx, const mi__norm *shape, const void *x, const void *scale,
+                          const void *shift, const void *mean, const void *inverse, const void *dy,
+                          void *dx, void *dscale, void *dshift, void *work);
 
-    /* y = x > 0 ? x : slope x. y may be x; dx may be dy. The backward reads y (slope >= 0). */
+    /* y = x > 0 ? x : slope x. y may be x; dx may be dy or x. */
     void (*leaky)(mi_context *ctx, int64_t count, double slope, const void *x, void *y);
-    void (*leaky_backward)(mi_context *ctx, int64_t count, double slope, const void *y,
+    void (*leaky_backward)(mi_context *ctx, int64_t count, double slope, const void *x,
                            const void *dy, void *dx);
 
     /* 2x2 pools, stride 2: [n][h][w][c] -> [n][h/2][w/2][c]. In max_pool_backward the gradient goes
-     * to the first of equal maxima, found again from x; what no window covers gets 0. */
+     * to the first of equal maxima, found again from x, which dx may be; what no window covers gets
+     * 0. */
     void (*max_pool)(mi_context *ctx, const mi__map *in, const void *x, void *y);
     void (*max_pool_backward)(mi_context *ctx, const mi__map *in, const void *x, const void *dy,
                               void *dx);
@@ -96,14 +101,16 @@ typedef struct mi__kernels {
     void (*global_pool)(mi_context *ctx, const mi__map *in, const void *x, void *y);
     void (*global_pool_backward)(mi_context *ctx, const mi__map *in, const void *dy, void *dx);
 
-    /* Softmax of each row, shifted by its maximum. y may be x; dx may be dy. */
-    void (*softmax)(mi_context *ctx, int64_t rows, int64_t c, const void *x, void *y);
+    /* Softmax of each row, shifted by its maximum. Rows of x and dx may be longer than c: ldx. y may
+     * be x, dx may be dy, where ldx is c. */
+    void (*softmax)(mi_context *ctx, int64_t rows, int64_t c, const void *x, int64_t ldx, void *y);
     void (*softmax_backward)(mi_context *ctx, int64_t rows, int64_t c, const void *y,
-                             const void *dy, void *dx);
+                             const void *dy, void *dx, int64_t ldx);
 
-    /* -- products for those who have their own workspace: as gemm(), but on the context's threads
-     * and split over the rows or columns of C alone, so that results don't depend on them, wherever
-     * there is a tuned one; else it is gemm(). work: product_work() bytes, 64-aligned. */
+    /* C[m][n] = beta C + op(A) op(B), op = transposition where the flag is set; row-major. With
+     * beta 0, C is not read. On the context's threads, split over the rows or columns of C alone, so
+     * that results don't depend on them; in the reference through cblas. work: product_work()
+     * bytes, 64-aligned. */
     size_t (*product_work)(const mi_context *ctx);
     void (*product)(mi_context *ctx, bool ta, bool tb, int64_t m, int64_t n, int64_t k,
                     const void *a, int64_t lda, const void *b, int64_t ldb, double beta, void *c,

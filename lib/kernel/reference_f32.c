@@ -3,7 +3,6 @@
 #include "template.h"
 
 #include "activation_tmpl.c"
-#include "conv_tmpl.c"
 #include "joint_plain_tmpl.c"
 #include "norm_tmpl.c"
 #include "pool_tmpl.c"
@@ -11,4 +10,6 @@
 #include "scores_linear_tmpl.c"
 #include "scores_tmpl.c"
 
-const mi__kernels mi__kernels_generic = KERNELS("generic", mi__gemm_f32);
+#include "conv_tmpl.c"
+
+const mi__kernels mi__kernels_generic = KERNELS("generic");

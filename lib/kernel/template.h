@@ -43,14 +43,14 @@ static inline void fetch_ahead(const real *p, int64_t count) {
 #define GRAIN 16384
 
 /* A table of the kernels in this file. */
-#define KERNELS(title, blas)                                                                       \
+#define KERNELS(title)                                                                             \
     {                                                                                              \
-        .name = title, .real = sizeof(real), .gemm = blas, .bias = bias,                           \
-        .bias_backward = bias_backward, .conv_work = conv_work, .conv = conv,                      \
-        .conv_backward_data = conv_backward_data, .conv_backward_weight = conv_backward_weight,    \
-        .norm_work = norm_work, .norm_train = norm_train, .norm_eval = norm_eval,                  \
-        .norm_backward = norm_backward, .leaky = leaky, .leaky_backward = leaky_backward,          \
-        .max_pool = max_pool, .max_pool_backward = max_pool_backward, .mean_pool = mean_pool,      \
+        .name = title, .real = sizeof(real), .bias = bias, .bias_backward = bias_backward,         \
+        .conv_work = conv_work, .conv = conv, .conv_backward_data = conv_backward_data,            \
+        .conv_backward_weight = conv_backward_weight, .norm_work = norm_work, .moments = moments,  \
+        .norm = norm, .norm_backward = norm_backward, .leaky = leaky,                              \
+        .leaky_backward = leaky_backward, .max_pool = max_pool,                                    \
+        .max_pool_backward = max_pool_backward, .mean_pool = mean_pool,                            \
         .mean_pool_backward = mean_pool_backward, .global_pool = global_pool,                      \
         .global_pool_backward = global_pool_backward, .softmax = softmax,                          \
         .softmax_backward = softmax_backward, .product_work = product_work, .product = product,    \

@@ -123,13 +123,18 @@ static void run_conv(mi_context *ctx, const mi__conv *s, bool turned, const void
     mi__parallel_for(ctx, worker_count(ctx, block_total(&job)), conv_worker, &job);
 }
 
-static void conv(mi_context *ctx, const mi__conv *s, const void *x, const void *weight, void *y,
-                 void *work) {
+static void conv(mi_context *ctx, const mi__conv *s, const void *x, const void *weight,
+                 const void *bias_of, void *y, void *mean, void *variance, void *work) {
+    int64_t rows = s->n * s->h * s->w;
     run_conv(ctx, s, false, x, weight, y, work);
+    if (bias_of != NULL)
+        bias(ctx, rows, s->out, bias_of, y);
+    if (mean != NULL)
+        moments(ctx, rows, s->out, y, mean, variance, work);
 }
 
 static mi__conv turned_shape(const mi__conv *s) {
-    return (mi__conv){s->n, s->h, s->w, s->out, s->in};
+    return (mi__conv){s->n, s->h, s->w, s->out, s->in, 3, 1, 1};
 }
 
 static void conv_backward_data(mi_context *ctx, const mi__conv *s, const void *dy,
@@ -268,5 +273,6 @@ static void conv_backward_weight(mi_context *ctx, const mi__conv *s, const void 
 static size_t conv_work(const mi_context *ctx, const mi__conv *s) {
     mi__conv back = turned_shape(s);
     size_t data = MI__MAX(conv_bytes(ctx, s), conv_bytes(ctx, &back));
-    return MI__MAX(data, weight_bytes(s));
+    size_t sums = norm_work(ctx, s->n * s->h * s->w, s->out);
+    return MI__MAX(MI__MAX(data, sums), weight_bytes(s));
 }

@@ -60,30 +60,35 @@ static void update_states(mi__layer *l, const mi__pass *pass) {
     }
 }
 
+static mi__norm shape_of(const mi__layer *l, const mi__pass *pass) {
+    return (mi__norm){.in = {pass->n, l->in.h, l->in.w, l->in.c}, .slope = l->slope};
+}
+
 static void forward(mi__layer *l, const mi__pass *pass, const void *x, void *y) {
     int64_t rows = pass->n * l->in.h * l->in.w, c = l->in.c;
     const void *scale = l->param[SCALE].value, *shift = l->param[SHIFT].value;
     void *mean = saved_part(l, pass, 0), *variance = saved_part(l, pass, 1);
     void *inverse = saved_part(l, pass, 2);
+    const mi__norm shape = shape_of(l, pass);
     if (pass->train) {
-        pass->kernel->norm_train(pass->ctx, rows, c, x, scale, shift, pass->bn_epsilon, l->slope, y,
-                                 mean, variance, inverse, pass->work);
-        return;
+        pass->kernel->moments(pass->ctx, rows, c, x, mean, variance, pass->work);
+    } else {
+        mean = l->param[RUNNING_MEAN].value;
+        variance = l->param[RUNNING_VARIANCE].value;
     }
     for (int64_t i = 0; i < c; i++)
-        set(pass, inverse, i,
-            1 / sqrt(get(pass, l->param[RUNNING_VARIANCE].value, i) + pass->bn_epsilon));
-    pass->kernel->norm_eval(pass->ctx, rows, c, x, scale, shift, l->param[RUNNING_MEAN].value,
-                            inverse, l->slope, y);
+        set(pass, inverse, i, 1 / sqrt(get(pass, variance, i) + pass->bn_epsilon));
+    pass->kernel->norm(pass->ctx, &shape, x, scale, shift, mean, inverse, y);
 }
 
 static void backward(mi__layer *l, const mi__pass *pass, const void *x, const void *y, void *dy,
                      void *dx) {
     (void)y;
-    pass->kernel->norm_backward(
-        pass->ctx, pass->n * l->in.h * l->in.w, l->in.c, x, l->param[SCALE].value,
-        l->param[SHIFT].value, saved_part(l, pass, 0), saved_part(l, pass, 2), l->slope, dy,
-        dx != NULL ? dx : dy, l->param[SCALE].grad, l->param[SHIFT].grad, pass->work);
+    const mi__norm shape = shape_of(l, pass);
+    pass->kernel->norm_backward(pass->ctx, &shape, x, l->param[SCALE].value, l->param[SHIFT].value,
+                                saved_part(l, pass, 0), saved_part(l, pass, 2), dy,
+                                dx != NULL ? dx : dy, l->param[SCALE].grad, l->param[SHIFT].grad,
+                                pass->work);
 }
 
 const mi__layer_type mi__layer_bn = {

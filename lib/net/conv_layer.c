@@ -2,7 +2,7 @@
 #include "net.h"
 
 static mi__conv shape_of(const mi__layer *l, const mi__pass *pass) {
-    return (mi__conv){pass->n, l->in.h, l->in.w, l->in.c, l->out.c};
+    return (mi__conv){pass->n, l->in.h, l->in.w, l->in.c, l->out.c, 3, 1, 1};
 }
 
 static mi_status plan(mi__layer *l) {
@@ -21,10 +21,8 @@ static size_t work(const mi__layer *l, const mi__pass *pass) {
 
 static void forward(mi__layer *l, const mi__pass *pass, const void *x, void *y) {
     mi__conv shape = shape_of(l, pass);
-    pass->kernel->conv(pass->ctx, &shape, x, l->param[0].value, y, pass->work);
-    if (l->bias)
-        pass->kernel->bias(pass->ctx, pass->n * l->out.h * l->out.w, l->out.c, l->param[1].value,
-                           y);
+    pass->kernel->conv(pass->ctx, &shape, x, l->param[0].value, l->bias ? l->param[1].value : NULL,
+                       y, NULL, NULL, pass->work);
 }
 
 static void backward(mi__layer *l, const mi__pass *pass, const void *x, const void *y, void *dy,

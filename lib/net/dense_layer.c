@@ -13,13 +13,15 @@ static mi_status plan(mi__layer *l) {
 }
 
 static size_t work(const mi__layer *l, const mi__pass *pass) {
-    return pass->kernel->norm_work(pass->ctx, pass->n, l->width);
+    return MI__MAX(pass->kernel->norm_work(pass->ctx, pass->n, l->width),
+                   pass->kernel->product_work(pass->ctx));
 }
 
 /* y[n][out] = x[n][in] weight[in][out] + bias */
 static void forward(mi__layer *l, const mi__pass *pass, const void *x, void *y) {
     int64_t in = fan_in(l), out = l->width;
-    pass->kernel->gemm(false, false, pass->n, out, in, x, in, l->param[0].value, out, 0, y, out);
+    pass->kernel->product(pass->ctx, false, false, pass->n, out, in, x, in, l->param[0].value, out,
+                          0, y, out, pass->work);
     pass->kernel->bias(pass->ctx, pass->n, out, l->param[1].value, y);
 }
 
@@ -27,11 +29,12 @@ static void backward(mi__layer *l, const mi__pass *pass, const void *x, const vo
                      void *dx) {
     (void)y;
     int64_t in = fan_in(l), out = l->width;
-    pass->kernel->gemm(true, false, in, out, pass->n, x, in, dy, out, 0, l->param[0].grad, out);
+    pass->kernel->product(pass->ctx, true, false, in, out, pass->n, x, in, dy, out, 0,
+                          l->param[0].grad, out, pass->work);
     pass->kernel->bias_backward(pass->ctx, pass->n, out, dy, l->param[1].grad, pass->work);
     if (dx != NULL)
-        pass->kernel->gemm(false, true, pass->n, in, out, dy, out, l->param[0].value, out, 0, dx,
-                           in);
+        pass->kernel->product(pass->ctx, false, true, pass->n, in, out, dy, out, l->param[0].value,
+                              out, 0, dx, in, pass->work);
 }
 
 const mi__layer_type mi__layer_dense = {

@@ -17,9 +17,9 @@ static void forward(mi__layer *l, const mi__pass *pass, const void *x, void *y) 
 
 static void backward(mi__layer *l, const mi__pass *pass, const void *x, const void *y, void *dy,
                      void *dx) {
-    (void)x;
+    (void)y;
     if (dx != NULL)
-        pass->kernel->leaky_backward(pass->ctx, count_of(l, pass), l->slope, y, dy, dx);
+        pass->kernel->leaky_backward(pass->ctx, count_of(l, pass), l->slope, x, dy, dx);
 }
 
 const mi__layer_type mi__layer_relu = {

@@ -110,7 +110,7 @@ void mi__encoder_run(mi_encoder *e, bool train) {
         mi__head *h = &e->head[i];
         h->dense.type->forward(&h->dense, pass, MI__FEATURES(e), h->y);
         if (h->softmax)
-            pass->kernel->softmax(pass->ctx, pass->n, h->dense.width, h->y, h->y);
+            pass->kernel->softmax(pass->ctx, pass->n, h->dense.width, h->y, h->dense.width, h->y);
     }
     e->forward_done = true;
 }
@@ -208,7 +208,8 @@ static void gather_heads(mi_encoder *e, const bool *use, const void *dfeatures) 
             continue;
         }
         if (h->softmax)
-            pass->kernel->softmax_backward(pass->ctx, pass->n, h->dense.width, h->y, h->dy, h->dy);
+            pass->kernel->softmax_backward(pass->ctx, pass->n, h->dense.width, h->y, h->dy, h->dy,
+                                           h->dense.width);
         h->dense.type->backward(&h->dense, pass, MI__FEATURES(e), h->y, h->dy, e->gradient[1]);
         add_reals(real, count, e->gradient[1], e->gradient[0]);
     }

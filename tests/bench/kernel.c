@@ -4,11 +4,12 @@
  *     kernel [table [images [threads]]]
  *
  * Then products: those of scores, of their gradients and of joint distributions, each by the
- * table's own product and by its gemm.
+ * table's own product and by the BLAS.
  *
  * Convolutions in GFLOP/s, counted as the direct ones; the others in GB/s of what they must read
  * and write at least once per pass. The first figure is from the shortest time, the second from the
  * median. */
+#include "../../lib/kernel/blas.h"
 #include "../../lib/kernel/kernel.h"
 
 #include <stdio.h>
@@ -67,7 +68,7 @@ static float *filled(int64_t count) {
 }
 
 static void conv(bench *b) {
-    b->k->conv(b->ctx, &b->conv, b->x, b->weight, b->y, b->work);
+    b->k->conv(b->ctx, &b->conv, b->x, b->weight, NULL, b->y, NULL, NULL, b->work);
 }
 
 static void conv_backward_data(bench *b) {
@@ -79,7 +80,7 @@ static void conv_backward_weight(bench *b) {
 }
 
 static void convolutions(bench *b, int64_t size, int64_t in, int64_t out) {
-    mi__conv s = b->conv = (mi__conv){b->map.n, size, size, in, out};
+    mi__conv s = b->conv = (mi__conv){b->map.n, size, size, in, out, 3, 1, 1};
     int64_t pixels = s.n * s.h * s.w;
     double flop = 18. * (double)(pixels * in * out);
     printf(" %dx%d %d->%d\n", (int)size, (int)size, (int)in, (int)out);
@@ -99,21 +100,37 @@ static void convolutions(bench *b, int64_t size, int64_t in, int64_t out) {
         free(all[i]);
 }
 
-static void norm_train(bench *b) {
-    float **v = b->column;
-    b->k->norm_train(b->ctx, b->rows, b->c, b->x, v[0], v[1], 1e-5, 0, b->y, v[2], v[3], v[4],
-                     b->work);
+static void moments(bench *b) {
+    b->k->moments(b->ctx, b->rows, b->c, b->x, b->column[2], b->column[3], b->work);
 }
 
-static void norm_eval(bench *b) {
+static void norm_with(bench *b, bool pool) {
+    const mi__norm shape = {b->map, 0, pool};
     float **v = b->column;
-    b->k->norm_eval(b->ctx, b->rows, b->c, b->x, v[0], v[1], v[2], v[4], 0, b->y);
+    b->k->norm(b->ctx, &shape, b->x, v[0], v[1], v[2], v[4], b->y);
+}
+
+static void norm(bench *b) {
+    norm_with(b, false);
+}
+
+static void norm_pool(bench *b) {
+    norm_with(b, true);
+}
+
+static void norm_backward_with(bench *b, bool pool) {
+    const mi__norm shape = {b->map, 0, pool};
+    float **v = b->column;
+    b->k->norm_backward(b->ctx, &shape, b->x, v[0], v[1], v[2], v[4], b->dy, b->dx, v[3], v[5],
+                        b->work);
 }
 
 static void norm_backward(bench *b) {
-    float **v = b->column;
-    b->k->norm_backward(b->ctx, b->rows, b->c, b->x, v[0], v[1], v[2], v[4], 0, b->dy, b->dx, v[3],
-                        v[5], b->work);
+    norm_backward_with(b, false);
+}
+
+static void norm_pool_backward(bench *b) {
+    norm_backward_with(b, true);
 }
 
 static void max_pool(bench *b) {
@@ -129,7 +146,7 @@ static void leaky(bench *b) {
 }
 
 static void leaky_backward(bench *b) {
-    b->k->leaky_backward(b->ctx, b->rows * b->c, 0, b->y, b->dy, b->dx);
+    b->k->leaky_backward(b->ctx, b->rows * b->c, 0, b->x, b->dy, b->dx);
 }
 
 static void passes(bench *b, int64_t size, int64_t c) {
@@ -145,9 +162,11 @@ static void passes(bench *b, int64_t size, int64_t c) {
     for (int i = 0; i < 6; i++)
         b->column[i] = filled(c);
     b->work = filled((int64_t)(b->k->norm_work(b->ctx, b->rows, c) / sizeof(float)) + 1);
-    report("norm_train", b, norm_train, 3 * bytes, "GB/s");
-    report("norm_eval", b, norm_eval, 2 * bytes, "GB/s");
+    report("moments", b, moments, bytes, "GB/s");
+    report("norm", b, norm, 2 * bytes, "GB/s");
+    report("norm_pool", b, norm_pool, 1.25 * bytes, "GB/s");
     report("norm_backward", b, norm_backward, 5 * bytes, "GB/s");
+    report("norm_pool_backward", b, norm_pool_backward, 3.5 * bytes, "GB/s");
     report("max_pool", b, max_pool, 1.25 * bytes, "GB/s");
     report("max_pool_backward", b, max_pool_backward, 2.25 * bytes, "GB/s");
     report("leaky", b, leaky, 2 * bytes, "GB/s");
@@ -193,8 +212,8 @@ static void product(bench *b) {
 
 static void gemm(bench *b) {
     const factors *f = chosen(b);
-    b->k->gemm(f->ta, f->tb, f->m, f->n, f->depth, b->x, f->ta ? f->m : f->depth, b->dx,
-               f->tb ? f->depth : f->n, f->beta, b->y, f->n);
+    mi__gemm_f32(f->ta, f->tb, f->m, f->n, f->depth, b->x, f->ta ? f->m : f->depth, b->dx,
+                 f->tb ? f->depth : f->n, f->beta, b->y, f->n);
 }
 
 static void products(bench *b) {

@@ -13,8 +13,9 @@ typedef struct function {
     const char *name;
     mi_context *ctx;
     mi__map map;
-    int64_t out; /* channels */
+    mi__conv conv;
     double slope;
+    bool pool;
     int inputs;
     int64_t count[MAX_INPUTS], outputs;
     double *input[MAX_INPUTS], *gradient[MAX_INPUTS], *y, *dy;
@@ -63,15 +64,16 @@ static void check_input(function *f, int input) {
     }
     ck_assert_msg(error <= TOLERANCE * largest,
                   "%s of %dx%dx%dx%d -> %d, slope %g: input %d: error %g, largest %g", f->name,
-                  (int)f->map.n, (int)f->map.h, (int)f->map.w, (int)f->map.c, (int)f->out, f->slope,
-                  input, error, largest);
+                  (int)f->map.n, (int)f->map.h, (int)f->map.w, (int)f->map.c, (int)f->conv.out,
+                  f->slope, input, error, largest);
 }
 
 static void check(function f) {
     OK(mi_context_create(NULL, &f.ctx));
     int64_t rows = f.map.n * f.map.h * f.map.w;
-    mi__conv c = {f.map.n, f.map.h, f.map.w, f.map.c, f.out};
-    size_t bytes = MI__MAX(k->conv_work(f.ctx, &c), k->norm_work(f.ctx, rows, f.map.c));
+    size_t bytes = k->norm_work(f.ctx, rows, f.map.c);
+    if (f.conv.n > 0)
+        bytes = MI__MAX(bytes, k->conv_work(f.ctx, &f.conv));
     ck_assert_ptr_nonnull(f.work = aligned_alloc(64, (bytes + 64) / 64 * 64));
     for (int i = 0; i < f.inputs; i++) {
         f.input[i] = random_values(f.count[i], (uint32_t)i + 1);
@@ -98,30 +100,46 @@ static int64_t size(const mi__map *m) {
 static const mi__map maps[] = {{1, 1, 1, 1}, {2, 3, 4, 3}, {1, 5, 1, 2}, {3, 2, 3, 5}};
 #define MAPS (int)(sizeof maps / sizeof *maps)
 
+static int64_t pooled(const mi__map *m) {
+    return m->n * (m->h / 2) * (m->w / 2) * m->c;
+}
+
 /* -- convolution ------------------------------------------------------------------------------ */
 
 static void conv_forward(function *f) {
-    mi__conv c = {f->map.n, f->map.h, f->map.w, f->map.c, f->out};
-    k->conv(f->ctx, &c, f->input[0], f->input[1], f->y, f->work);
+    k->conv(f->ctx, &f->conv, f->input[0], f->input[1], f->input[2], f->y, NULL, NULL, f->work);
 }
 
 static void conv_backward(function *f) {
-    mi__conv c = {f->map.n, f->map.h, f->map.w, f->map.c, f->out};
-    k->conv_backward_data(f->ctx, &c, f->dy, f->input[1], f->gradient[0], f->work);
-    k->conv_backward_weight(f->ctx, &c, f->input[0], f->dy, f->gradient[1], f->work);
+    k->conv_backward_data(f->ctx, &f->conv, f->dy, f->input[1], f->gradient[0], f->work);
+    k->conv_backward_weight(f->ctx, &f->conv, f->input[0], f->dy, f->gradient[1], f->work);
+    k->bias_backward(f->ctx, f->outputs / f->conv.out, f->conv.out, f->dy, f->gradient[2], f->work);
+}
+
+static void check_conv(mi__map map, int64_t out, const mi__conv *kind) {
+    mi__conv s = {map.n, map.h, map.w, map.c, out, kind->kernel, kind->stride, kind->pad};
+    if (s.kernel > MI__MIN(s.h, s.w) + 2 * s.pad)
+        return;
+    mi__map to = mi__conv_map(&s);
+    check((function){.name = "conv",
+                     .map = map,
+                     .conv = s,
+                     .inputs = 3,
+                     .count = {size(&map), s.kernel * s.kernel * s.in * out, out},
+                     .outputs = size(&to),
+                     .forward = conv_forward,
+                     .backward = conv_backward});
 }
 
 START_TEST(conv) {
+    static const mi__conv kinds[] = {
+        {.kernel = 3, .stride = 1, .pad = 1}, {.kernel = 1, .stride = 1, .pad = 0},
+        {.kernel = 4, .stride = 2, .pad = 1}, {.kernel = 5, .stride = 1, .pad = 2},
+        {.kernel = 2, .stride = 3, .pad = 1}, {.kernel = 3, .stride = 2, .pad = 0}};
     for (int i = 0; i < MAPS; i++)
-        for (int64_t out = 1; out <= 9; out += 4)
-            check((function){.name = "conv",
-                             .map = maps[i],
-                             .out = out,
-                             .inputs = 2,
-                             .count = {size(&maps[i]), 9 * maps[i].c * out},
-                             .outputs = size(&maps[i]) / maps[i].c * out,
-                             .forward = conv_forward,
-                             .backward = conv_backward});
+        for (int j = 0; j < (int)(sizeof kinds / sizeof *kinds); j++)
+            for (int64_t out = 1; out <= 9; out += 4)
+                check_conv(maps[i], out, &kinds[j]);
 }
 END_TEST
 
@@ -130,26 +148,31 @@ END_TEST
 static double statistics[3][16]; /* mean, variance, inverse of the last norm_forward() */
 
 static void norm_forward(function *f) {
-    k->norm_train(f->ctx, f->map.n * f->map.h * f->map.w, f->map.c, f->input[0], f->input[1],
-                  f->input[2], 1e-2, f->slope, f->y, statistics[0], statistics[1], statistics[2],
-                  f->work);
+    const mi__norm shape = {f->map, f->slope, f->pool};
+    k->moments(f->ctx, f->map.n * f->map.h * f->map.w, f->map.c, f->input[0], statistics[0],
+               statistics[1], f->work);
+    for (int64_t i = 0; i < f->map.c; i++)
+        statistics[2][i] = 1 / sqrt(statistics[1][i] + 1e-2);
+    k->norm(f->ctx, &shape, f->input[0], f->input[1], f->input[2], statistics[0], statistics[2],
+            f->y);
 }
 
 static void norm_backward(function *f) {
-    k->norm_backward(f->ctx, f->map.n * f->map.h * f->map.w, f->map.c, f->input[0], f->input[1],
-                     f->input[2], statistics[0], statistics[2], f->slope, f->dy, f->gradient[0],
-                     f->gradient[1], f->gradient[2], f->work);
+    const mi__norm shape = {f->map, f->slope, f->pool};
+    k->norm_backward(f->ctx, &shape, f->input[0], f->input[1], f->input[2], statistics[0],
+                     statistics[2], f->dy, f->gradient[0], f->gradient[1], f->gradient[2], f->work);
 }
 
 START_TEST(norm) {
     for (int i = 1; i < MAPS; i++)
-        for (int slope = 0; slope <= 2; slope++)
+        for (int kind = 0; kind < 6; kind++)
             check((function){.name = "norm",
                              .map = maps[i],
-                             .slope = slope / 2.,
+                             .slope = kind % 3 / 2.,
+                             .pool = kind >= 3,
                              .inputs = 3,
                              .count = {size(&maps[i]), maps[i].c, maps[i].c},
-                             .outputs = size(&maps[i]),
+                             .outputs = kind < 3 ? size(&maps[i]) : pooled(&maps[i]),
                              .forward = norm_forward,
                              .backward = norm_backward});
 }
@@ -185,15 +208,16 @@ static void leaky_forward(function *f) {
 }
 
 static void leaky_backward(function *f) {
-    k->leaky_backward(f->ctx, f->outputs, f->slope, f->y, f->dy, f->gradient[0]);
+    k->leaky_backward(f->ctx, f->outputs, f->slope, f->input[0], f->dy, f->gradient[0]);
 }
 
 static void softmax_forward(function *f) {
-    k->softmax(f->ctx, f->outputs / f->map.c, f->map.c, f->input[0], f->y);
+    k->softmax(f->ctx, f->outputs / f->map.c, f->map.c, f->input[0], f->map.c, f->y);
 }
 
 static void softmax_backward(function *f) {
-    k->softmax_backward(f->ctx, f->outputs / f->map.c, f->map.c, f->y, f->dy, f->gradient[0]);
+    k->softmax_backward(f->ctx, f->outputs / f->map.c, f->map.c, f->y, f->dy, f->gradient[0],
+                        f->map.c);
 }
 
 static void max_pool_forward(function *f) {
@@ -218,10 +242,6 @@ static void global_pool_forward(function *f) {
 
 static void global_pool_backward(function *f) {
     k->global_pool_backward(f->ctx, &f->map, f->dy, f->gradient[0]);
-}
-
-static int64_t pooled(const mi__map *m) {
-    return m->n * (m->h / 2) * (m->w / 2) * m->c;
 }
 
 #define CHECK_X(title, map_, outputs_, slope_)                                                     \
