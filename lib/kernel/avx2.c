@@ -18,5 +18,7 @@
 
 #include "winograd_tmpl.c"
 
+#include "convolve_tmpl.c"
+
 extern const mi__kernels mi__kernels_avx2;
 const mi__kernels mi__kernels_avx2 = KERNELS("avx2");

@@ -18,5 +18,7 @@
 
 #include "winograd_tmpl.c"
 
+#include "convolve_tmpl.c"
+
 extern const mi__kernels mi__kernels_avx512;
 const mi__kernels mi__kernels_avx512 = KERNELS("avx512");

@@ -123,8 +123,8 @@ static void run_conv(mi_context *ctx, const mi__conv *s, bool turned, const void
     mi__parallel_for(ctx, worker_count(ctx, block_total(&job)), conv_worker, &job);
 }
 
-static void conv(mi_context *ctx, const mi__conv *s, const void *x, const void *weight,
-                 const void *bias_of, void *y, void *mean, void *variance, void *work) {
+static void winograd(mi_context *ctx, const mi__conv *s, const void *x, const void *weight,
+                     const void *bias_of, void *y, void *mean, void *variance, void *work) {
     int64_t rows = s->n * s->h * s->w;
     run_conv(ctx, s, false, x, weight, y, work);
     if (bias_of != NULL)
@@ -137,8 +137,8 @@ static mi__conv turned_shape(const mi__conv *s) {
     return (mi__conv){s->n, s->h, s->w, s->out, s->in, 3, 1, 1};
 }
 
-static void conv_backward_data(mi_context *ctx, const mi__conv *s, const void *dy,
-                               const void *weight, void *dx, void *work) {
+static void winograd_backward_data(mi_context *ctx, const mi__conv *s, const void *dy,
+                                   const void *weight, void *dx, void *work) {
     mi__conv back = turned_shape(s);
     run_conv(ctx, &back, true, dy, weight, dx, work);
 }
@@ -248,8 +248,8 @@ static void finish_weights(void *arg, int64_t c) {
     }
 }
 
-static void conv_backward_weight(mi_context *ctx, const mi__conv *s, const void *x, const void *dy,
-                                 void *dweight, void *work) {
+static void winograd_backward_weight(mi_context *ctx, const mi__conv *s, const void *x,
+                                     const void *dy, void *dweight, void *work) {
     weight_job job = make_weight_job(s);
     const plan *p = &job.p;
     job.x = x;
@@ -270,7 +270,7 @@ static void conv_backward_weight(mi_context *ctx, const mi__conv *s, const void 
     mi__parallel_for(ctx, s->in, finish_weights, &job);
 }
 
-static size_t conv_work(const mi_context *ctx, const mi__conv *s) {
+static size_t winograd_work(const mi_context *ctx, const mi__conv *s) {
     mi__conv back = turned_shape(s);
     size_t data = MI__MAX(conv_bytes(ctx, s), conv_bytes(ctx, &back));
     size_t sums = norm_work(ctx, s->n * s->h * s->w, s->out);
