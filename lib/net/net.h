@@ -64,7 +64,8 @@ typedef struct mi__layer_type {
 
 struct mi__layer {
     const mi__layer_type *type;
-    int64_t width; /* conv, dense */
+    int64_t width;               /* conv, dense */
+    int64_t kernel, stride, pad; /* conv */
     double slope;  /* leaky; bn: of the activation that was folded into it, 1 if none */
     bool bias;
     mi__map in, out; /* of one image: n = 1 */
