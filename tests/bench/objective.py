@@ -27,7 +27,6 @@ Without PyTorch libmi is measured alone. Nothing else is needed.
 import argparse
 import array
 import ctypes
-import ctypes.util
 import gc
 import json
 import math
@@ -44,13 +43,11 @@ import tempfile
 import time
 
 from objective_rows import Libmi, PyTorch, all_rows, room
+from side_by_side import (PAUSE, Others, busy, compare, default_library, ratio_cells, sample,
+                          seconds, steps_of, table)
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-SAMPLE = 0.002    # seconds that a sample takes at least
-PAUSE = 0.03      # seconds: OpenMP's and OpenBLAS's threads stop spinning within less
 PATIENCE = 20     # seconds that a row takes about at most
 LARGE = 14 << 30  # bytes that must be available for a row that is large
-CALM = 0.1        # processors that others may keep busy
 TOLERANCE = 1e-4  # largest relative difference of losses and gradients
 
 
@@ -67,17 +64,10 @@ def difference(torch, row, ours, theirs):
 
 # -- time ----------------------------------------------------------------------------------------
 
-def seconds(step, count):
-    start = time.perf_counter()
-    for _ in range(count):
-        step()
-    return (time.perf_counter() - start) / count
-
-
 def take_turns(steps, rounds):
     """[[seconds of each round] of each step]"""
     alone = [min(seconds(step, 1) for _ in range(3)) for step in steps]
-    counts = [math.ceil(SAMPLE / once) for once in alone]
+    counts = [steps_of(once) for once in alone]
     rounds = max(3, min(rounds, int(PATIENCE / sum(alone))))
     taken = [[] for _ in steps]
     gc.collect()
@@ -85,9 +75,7 @@ def take_turns(steps, rounds):
     for _ in range(rounds):
         for step, count, times in zip(steps, counts, taken):
             time.sleep(PAUSE)
-            if count > 1:  # caches and threads as they are within a loop, not after a pause
-                seconds(step, count)
-            times.append(seconds(step, count))
+            times.append(sample(step, count))
     gc.enable()
     return taken
 
@@ -104,25 +92,6 @@ def measure_here(row, sides, rounds):
     taken = take_turns([step for step, _ in made], rounds)
     found['seconds'] = {side.name: times for side, times in zip(sides, taken)}
     return found
-
-
-class Others:
-    """How many processors other processes keep busy meanwhile; 0 where there is no /proc."""
-    def __init__(self):
-        self.start = self.now()
-
-    def now(self):
-        try:
-            with open('/proc/stat') as stat:
-                ticks = [int(x) for x in stat.readline().split()[1:9]]
-        except OSError:
-            return 0, 0.0
-        busy = (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf('SC_CLK_TCK')  # but idle and iowait
-        return time.perf_counter(), busy - sum(os.times()[:4])
-
-    def rate(self):
-        (before, done), (after, more) = self.start, self.now()
-        return max(0.0, (more - done) / (after - before)) if after > before else 0.0
 
 
 # -- memory --------------------------------------------------------------------------------------
@@ -205,15 +174,10 @@ def summarise(row, found):
     """Adds ratios, and what is to be said of them."""
     found['name'], found['aim'], found['remarks'] = row.name, row.aim, []
     if len(found['seconds']) == 2:
-        ours, theirs = found['seconds']['libmi'], found['seconds']['PyTorch']
-        ratios = [b / a for a, b in zip(ours, theirs)]
-        found['ratio'] = {'median': statistics.median(theirs) / statistics.median(ours),
-                          'min': min(theirs) / min(ours),
-                          'quartiles': statistics.quantiles(ratios, method='inclusive')[::2]}
+        found['ratio'] = compare(found['seconds']['libmi'], found['seconds']['PyTorch'])
         if found['ratio']['median'] < row.aim:
             found['remarks'].append('misses %d x' % row.aim)
-    if found['others'] > CALM:
-        found['remarks'].append('%.1f processors busy with others' % found['others'])
+    found['remarks'] += busy(found['others'])
     if found.get('difference', 0) > TOLERANCE:
         found['remarks'].append('DIFFERS')
     return found
@@ -224,9 +188,7 @@ def cells(found):
         taken = found['seconds'].get(name)
         return ['%.3f' % (1e3 * f(taken)) for f in (min, statistics.median)] if taken else ['-'] * 2
 
-    ratio = found.get('ratio')
-    ratios = ['%.2f' % ratio['min'], '%.2f' % ratio['median'],
-              '%.2f - %.2f' % tuple(ratio['quartiles'])] if ratio else ['-'] * 3
+    ratios = ratio_cells(found.get('ratio'))
     apart = '%.0e' % found['difference'] if 'difference' in found else '-'
     return [found['name'], *times('libmi'), *times('PyTorch'), *ratios, apart,
             ', '.join(found['remarks'])]
@@ -240,27 +202,14 @@ def memory_cells(found):
             '%.1f' % (used['PyTorch'] / used['libmi']) if both else '-']
 
 
-def table(head, lines):
-    widths = [max(map(len, column)) for column in zip(head, *lines)]
-    for line in [head, *lines]:
-        first, *rest = (text.ljust(w) if i in (0, 9) else text.rjust(w)
-                        for i, (text, w) in enumerate(zip(line, widths)))
-        print('  '.join([first, *rest]).rstrip())
-
-
 def show(results):
     print()
     table(['milliseconds', 'libmi min', 'median', 'PyTorch min', 'median', 'ratio min', 'median',
-           'quartiles', 'difference', ''], [cells(found) for found in results])
+           'quartiles', 'difference', ''], [cells(found) for found in results], texts=(0, 9))
     measured = [memory_cells(found) for found in results if 'bytes' in found]
     if measured:
         print()
         table(['MiB at the peak', 'libmi', 'PyTorch', 'ratio'], measured)
-
-
-def default_library():
-    built = ROOT / 'build' / 'lib' / 'libmi.so'
-    return built if built.exists() else ctypes.util.find_library('mi')
 
 
 def words():
