@@ -121,15 +121,31 @@ LIBMI_API void mi_encoder_destroy(mi_encoder *encoder);
  * @param x        [n][height][width][channels]
  * @return MI_OK; MI_E_ARG; MI_E_NUMERIC (NaN or infinity in x: the message says
  *         in which image); MI_E_SHAPE; MI_E_NOMEM (also when the batch grows)
- * @note Memory for the largest n seen is kept: about the sum of all layers' outputs,
- *       and, once backward was called, twice the largest of these.
+ * @note Memory for the largest n seen is kept; see mi_encoder_memory().
  * @since 0.1
  */
 LIBMI_API LIBMI_NODISCARD mi_status mi_encoder_forward(mi_encoder *encoder, int32_t mode,
                                                        int64_t n, const float *x);
 
 /**
- * Copies out what the last forward computed.
+ * Tells how much memory an encoder takes that has seen a pass of n images: parameters,
+ * gradients, and one room for outputs, gradients by them and workspace. In training there is a
+ * place for every layer's output, and the gradient by it takes that place on the way back; in
+ * evaluation two places take turns. Nothing is computed or allocated.
+ *
+ * @param encoder     the encoder
+ * @param mode        an mi_mode
+ * @param n           images, 1 or more
+ * @param[out] bytes  what the context's allocator is asked for in all, small tables of the
+ *                    layers left out
+ * @return MI_OK; MI_E_ARG; MI_E_SHAPE
+ * @since 0.1
+ */
+LIBMI_API LIBMI_NODISCARD mi_status mi_encoder_memory(const mi_encoder *encoder, int32_t mode,
+                                                      int64_t n, int64_t *bytes);
+
+/**
+ * Copies out what the last forward computed. A backward leaves it alone.
  *
  * @param encoder   the encoder
  * @param head      0 to heads - 1; -1: the trunk's features
@@ -142,14 +158,15 @@ LIBMI_API LIBMI_NODISCARD mi_status mi_encoder_output(const mi_encoder *encoder,
 
 /**
  * Computes the gradients of all parameters for the last forward, which must have been in
- * MI_MODE_TRAIN. They replace the earlier ones.
+ * MI_MODE_TRAIN. They replace the earlier ones. It uses the forward pass up: gradients take the
+ * places of the layers' outputs.
  *
  * @param encoder   the encoder
  * @param dy        [heads] pointers to [n][classes]: the loss's derivative by what
  *                  mi_encoder_output() gives for that head; NULL for a head that has no part
  * @param dfeatures [n][features]: by the trunk's features; NULL: none
  * @param[out] dx   receives the derivative by the input, as x; NULL: not wanted
- * @return MI_OK; MI_E_ARG; MI_E_STATE; MI_E_NOMEM
+ * @return MI_OK; MI_E_ARG; MI_E_STATE (no forward pass in MI_MODE_TRAIN that is unused)
  * @since 0.1
  */
 LIBMI_API LIBMI_NODISCARD mi_status mi_encoder_backward(mi_encoder *encoder,

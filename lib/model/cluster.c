@@ -165,16 +165,16 @@ mi_status mi_cluster_step(mi_cluster *c, int64_t n, const float *x, int32_t repe
 
     mi_encoder *e = c->encoder;
     MI__TRY(make_iic(c, repeats));
-    MI__TRY(mi__encoder_begin(e, rows));
+    MI__TRY(mi__encoder_begin(e, rows, true));
     MI__TRY(mi__encoder_put(e, 0, n, x));
     MI__TRY(mi__encoder_put(e, n, rows - n, xt));
-    mi__encoder_run(e, true);
+    mi__encoder_run(e);
 
     lesson l;
     double rate = mi_optimizer_rate(c->optimizer);
     MI__TRY(mi__encoder_begin_backward(e));
     MI__TRY(evaluate_loss(c, n, &l));
-    mi__encoder_run_backward(e, l.learns, NULL, false);
+    mi__encoder_run_backward(e, l.learns, false, false);
     MI__TRY(mi_optimizer_step(c->optimizer));
     mi__encoder_update_states(e);
     remember_losses(c, &l);
@@ -212,9 +212,9 @@ static int32_t most_probable(const float *p, int64_t k) {
 }
 
 static mi_status forward_part(mi_encoder *e, int64_t n, const float *x) {
-    MI__TRY(mi__encoder_begin(e, n));
+    MI__TRY(mi__encoder_begin(e, n, false));
     MI__TRY(mi__encoder_put(e, 0, n, x));
-    mi__encoder_run(e, false);
+    mi__encoder_run(e);
     return MI_OK;
 }
 
@@ -231,7 +231,7 @@ mi_status mi_cluster_predict(mi_cluster *c, int32_t head, int64_t n, const float
     int64_t numbers = mi_encoder_input(e, NULL, NULL, NULL), all, bad;
     if (!mi__multiply(n, numbers, &all))
         return mi__fail(MI_E_SHAPE, "%" PRId64 " images overflow", n);
-    if ((bad = mi__find_not_finite(all, x)) >= 0)
+    if ((bad = mi__find_not_finite(e->ctx, all, x)) >= 0)
         return mi__fail(MI_E_NUMERIC, "image %" PRId64 " has the value %g at position %" PRId64,
                         bad / numbers, (double)x[bad], bad % numbers);
     const mi__head *h = &e->head[head < 0 ? mi_cluster_select(c) : head];

@@ -74,10 +74,10 @@ static mi_status make_room(restart *r) {
 static mi_status forward_next(restart *r) {
     mi_encoder *e = r->c->encoder;
     MI__TRY(mi_pairs_next(r->pairs, r->x, r->xt, NULL));
-    MI__TRY(mi__encoder_begin(e, r->rows));
+    MI__TRY(mi__encoder_begin(e, r->rows, false));
     MI__TRY(mi__encoder_put(e, 0, r->batch, r->x));
     MI__TRY(mi__encoder_put(e, r->batch, r->rows - r->batch, r->xt));
-    mi__encoder_run(e, false);
+    mi__encoder_run(e);
     return MI_OK;
 }
 
@@ -201,27 +201,26 @@ static void start_anew(const restart *r, int32_t head) {
 static mi_status teach(restart *r, int64_t batches) {
     mi_encoder *e = r->c->encoder;
     mi_optimizer *o = r->c->optimizer;
-    MI__TRY(mi__encoder_need_gradients(e));
-    for (int32_t h = 0; h < e->heads; h++)
-        if (r->teacher[h] >= 0) {
+    bool learns[MI__MOST_HEADS];
+    for (int32_t h = 0; h < e->heads; h++) {
+        learns[h] = r->teacher[h] >= 0;
+        if (learns[h]) {
             copy_merged(r, h);
             start_anew(r, h);
         }
+    }
     for (int64_t b = 0; b < batches; b++) {
         MI__TRY(forward_next(r));
-        for (int32_t h = 0; h < e->heads; h++) {
-            if (r->teacher[h] < 0)
-                continue;
-            mi__head *head = &e->head[h];
-            fill_gradient(r, h);
-            head->dense.type->backward(&head->dense, &e->pass, MI__FEATURES(e), head->y, head->dy,
-                                       NULL);
-            for (int32_t i = 0; i < 2; i++)
-                mi__optimizer_update(o, mi__encoder_head_param(e, h) + i, o->options.rate);
-        }
+        for (int32_t h = 0; h < e->heads; h++)
+            if (learns[h])
+                fill_gradient(r, h);
+        mi__heads_learn(e, learns);
+        for (int32_t i = 0; i < 2 * e->heads; i++)
+            if (learns[i / 2])
+                mi__optimizer_update(o, mi__encoder_head_param(e, i / 2) + i % 2, o->options.rate);
     }
     for (int32_t h = 0; h < e->heads; h++)
-        if (r->teacher[h] >= 0)
+        if (learns[h])
             start_anew(r, h);
     return MI_OK;
 }

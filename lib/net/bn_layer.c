@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Batch normalisation, with the ReLU that follows it done in the same pass over memory. */
+/* Batch normalisation, with the ReLU and the pool that follow it done in the same pass over
+ * memory. */
 #include "net.h"
 
 #include <float.h>
@@ -29,6 +30,14 @@ static void *saved_part(const mi__layer *l, const mi__pass *pass, int64_t part) 
     return (char *)l->saved + (size_t)(part * l->in.c) * pass->kernel->real;
 }
 
+void *mi__bn_mean(const mi__layer *l) {
+    return l->saved;
+}
+
+void *mi__bn_variance(const mi__layer *l, const mi__pass *pass) {
+    return saved_part(l, pass, 1);
+}
+
 static double get(const mi__pass *pass, const void *array, int64_t i) {
     return pass->kernel->real == sizeof(double) ? ((const double *)array)[i]
                                                 : (double)((const float *)array)[i];
@@ -44,7 +53,7 @@ static void set(const mi__pass *pass, void *array, int64_t i, double value) {
 /* As everywhere in the field: the batch is normalised by its biased variance, while the running one
  * is unbiased. A channel that overflowed is passed over: it would never recover. */
 static void update_states(mi__layer *l, const mi__pass *pass) {
-    const void *mean = saved_part(l, pass, 0), *variance = saved_part(l, pass, 1);
+    const void *mean = mi__bn_mean(l), *variance = mi__bn_variance(l, pass);
     void *running_mean = l->param[RUNNING_MEAN].value;
     void *running_variance = l->param[RUNNING_VARIANCE].value;
     int64_t rows = pass->n * l->in.h * l->in.w;
@@ -61,34 +70,34 @@ static void update_states(mi__layer *l, const mi__pass *pass) {
 }
 
 static mi__norm shape_of(const mi__layer *l, const mi__pass *pass) {
-    return (mi__norm){.in = {pass->n, l->in.h, l->in.w, l->in.c}, .slope = l->slope};
+    return (mi__norm){
+        .in = {pass->n, l->in.h, l->in.w, l->in.c}, .slope = l->slope, .pool = l->pool};
 }
 
 static void forward(mi__layer *l, const mi__pass *pass, const void *x, void *y) {
-    int64_t rows = pass->n * l->in.h * l->in.w, c = l->in.c;
-    const void *scale = l->param[SCALE].value, *shift = l->param[SHIFT].value;
-    void *mean = saved_part(l, pass, 0), *variance = saved_part(l, pass, 1);
-    void *inverse = saved_part(l, pass, 2);
     const mi__norm shape = shape_of(l, pass);
+    const void *mean = l->param[RUNNING_MEAN].value, *variance = l->param[RUNNING_VARIANCE].value;
+    void *inverse = saved_part(l, pass, 2);
     if (pass->train) {
-        pass->kernel->moments(pass->ctx, rows, c, x, mean, variance, pass->work);
-    } else {
-        mean = l->param[RUNNING_MEAN].value;
-        variance = l->param[RUNNING_VARIANCE].value;
+        if (!l->has_moments)
+            pass->kernel->moments(pass->ctx, pass->n * l->in.h * l->in.w, l->in.c, x,
+                                  mi__bn_mean(l), mi__bn_variance(l, pass), pass->work);
+        mean = mi__bn_mean(l);
+        variance = mi__bn_variance(l, pass);
     }
-    for (int64_t i = 0; i < c; i++)
+    for (int64_t i = 0; i < l->in.c; i++)
         set(pass, inverse, i, 1 / sqrt(get(pass, variance, i) + pass->bn_epsilon));
-    pass->kernel->norm(pass->ctx, &shape, x, scale, shift, mean, inverse, y);
+    pass->kernel->norm(pass->ctx, &shape, x, l->param[SCALE].value, l->param[SHIFT].value, mean,
+                       inverse, y);
 }
 
-static void backward(mi__layer *l, const mi__pass *pass, const void *x, const void *y, void *dy,
-                     void *dx) {
-    (void)y;
+/* With nothing before it that wants it, x is replaced all the same. */
+static void backward(mi__layer *l, const mi__pass *pass, void *x, void *dy, bool want_dx) {
+    (void)want_dx;
     const mi__norm shape = shape_of(l, pass);
     pass->kernel->norm_backward(pass->ctx, &shape, x, l->param[SCALE].value, l->param[SHIFT].value,
-                                saved_part(l, pass, 0), saved_part(l, pass, 2), dy,
-                                dx != NULL ? dx : dy, l->param[SCALE].grad, l->param[SHIFT].grad,
-                                pass->work);
+                                mi__bn_mean(l), saved_part(l, pass, 2), dy, x, l->param[SCALE].grad,
+                                l->param[SHIFT].grad, pass->work);
 }
 
 const mi__layer_type mi__layer_bn = {

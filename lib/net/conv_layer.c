@@ -21,20 +21,20 @@ static size_t work(const mi__layer *l, const mi__pass *pass) {
 
 static void forward(mi__layer *l, const mi__pass *pass, const void *x, void *y) {
     mi__conv shape = shape_of(l, pass);
+    bool moments = pass->train && l->norm != NULL;
     pass->kernel->conv(pass->ctx, &shape, x, l->param[0].value, l->bias ? l->param[1].value : NULL,
-                       y, NULL, NULL, pass->work);
+                       y, moments ? mi__bn_mean(l->norm) : NULL,
+                       moments ? mi__bn_variance(l->norm, pass) : NULL, pass->work);
 }
 
-static void backward(mi__layer *l, const mi__pass *pass, const void *x, const void *y, void *dy,
-                     void *dx) {
-    (void)y;
+static void backward(mi__layer *l, const mi__pass *pass, void *x, void *dy, bool want_dx) {
     mi__conv shape = shape_of(l, pass);
     pass->kernel->conv_backward_weight(pass->ctx, &shape, x, dy, l->param[0].grad, pass->work);
     if (l->bias)
         pass->kernel->bias_backward(pass->ctx, pass->n * l->out.h * l->out.w, l->out.c, dy,
                                     l->param[1].grad, pass->work);
-    if (dx != NULL)
-        pass->kernel->conv_backward_data(pass->ctx, &shape, dy, l->param[0].value, dx, pass->work);
+    if (want_dx)
+        pass->kernel->conv_backward_data(pass->ctx, &shape, dy, l->param[0].value, x, pass->work);
 }
 
 const mi__layer_type mi__layer_conv = {

@@ -25,16 +25,14 @@ static void forward(mi__layer *l, const mi__pass *pass, const void *x, void *y) 
     pass->kernel->bias(pass->ctx, pass->n, out, l->param[1].value, y);
 }
 
-static void backward(mi__layer *l, const mi__pass *pass, const void *x, const void *y, void *dy,
-                     void *dx) {
-    (void)y;
+static void backward(mi__layer *l, const mi__pass *pass, void *x, void *dy, bool want_dx) {
     int64_t in = fan_in(l), out = l->width;
     pass->kernel->product(pass->ctx, true, false, in, out, pass->n, x, in, dy, out, 0,
                           l->param[0].grad, out, pass->work);
     pass->kernel->bias_backward(pass->ctx, pass->n, out, dy, l->param[1].grad, pass->work);
-    if (dx != NULL)
+    if (want_dx)
         pass->kernel->product(pass->ctx, false, true, pass->n, in, out, dy, out, l->param[0].value,
-                              out, 0, dx, in, pass->work);
+                              out, 0, x, in, pass->work);
 }
 
 const mi__layer_type mi__layer_dense = {

@@ -66,6 +66,23 @@ static bool is_pool(const mi__layer *l) {
     return l->type == &mi__layer_maxpool || l->type == &mi__layer_avgpool;
 }
 
+/* Lets a layer do some of its successor's work on the way. True: all of it, so that the successor
+ * goes. */
+static bool join(mi__layer *before, mi__layer *l) {
+    if (before == NULL)
+        return false;
+    if (before->type == &mi__layer_conv && l->type == &mi__layer_bn) {
+        before->norm = l;
+        l->has_moments = true;
+    }
+    if (before->type != &mi__layer_bn || l->type != &mi__layer_maxpool || before->pool)
+        return false;
+    before->pool = true;
+    before->out = l->out;
+    *l = (mi__layer){0};
+    return true;
+}
+
 /* Shapes down the chain; then every layer has its parameters' shapes, but no memory yet. */
 static mi_status plan_trunk(mi_encoder *e, const mi__plan *plan) {
     e->layer_room = plan->layers;
@@ -73,7 +90,6 @@ static mi_status plan_trunk(mi_encoder *e, const mi__plan *plan) {
     if (e->layer == NULL)
         return MI_E_NOMEM;
     mi__map map = e->in;
-    e->widest = map.h * map.w * map.c;
     for (int32_t i = 0; i < plan->layers; i++) {
         if (i < plan->preset_layers && is_pool(&plan->layer[i]) && (map.h < 2 || map.w < 2))
             continue;
@@ -82,8 +98,8 @@ static mi_status plan_trunk(mi_encoder *e, const mi__plan *plan) {
         l->in = map;
         MI__TRY(l->type->plan(l));
         map = l->out;
-        e->layers++;
-        e->widest = MI__MAX(e->widest, map.h * map.w * map.c);
+        if (!join(e->layers > 0 ? l - 1 : NULL, l))
+            e->layers++;
     }
     return MI_OK;
 }
@@ -211,8 +227,7 @@ static void free_layer(mi_encoder *e, mi__layer *l) {
 void mi_encoder_destroy(mi_encoder *e) {
     if (e == NULL || atomic_fetch_sub(&e->references, 1) > 1)
         return;
-    if (e->y != NULL)
-        mi__encoder_free_buffers(e);
+    mi__encoder_free_room(e);
     for (int32_t i = 0; i < e->layers; i++)
         free_layer(e, &e->layer[i]);
     for (int32_t i = 0; i < e->heads; i++)

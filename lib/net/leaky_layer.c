@@ -15,11 +15,9 @@ static void forward(mi__layer *l, const mi__pass *pass, const void *x, void *y) 
     pass->kernel->leaky(pass->ctx, count_of(l, pass), l->slope, x, y);
 }
 
-static void backward(mi__layer *l, const mi__pass *pass, const void *x, const void *y, void *dy,
-                     void *dx) {
-    (void)y;
-    if (dx != NULL)
-        pass->kernel->leaky_backward(pass->ctx, count_of(l, pass), l->slope, x, dy, dx);
+static void backward(mi__layer *l, const mi__pass *pass, void *x, void *dy, bool want_dx) {
+    if (want_dx)
+        pass->kernel->leaky_backward(pass->ctx, count_of(l, pass), l->slope, x, dy, x);
 }
 
 const mi__layer_type mi__layer_relu = {

@@ -54,10 +54,9 @@ typedef struct mi__layer_type {
 
     /* x [n][in], y [n][out] */
     void (*forward)(mi__layer *layer, const mi__pass *pass, const void *x, void *y);
-    /* dy [n][out] may be overwritten; dx [n][in], NULL: not wanted. Gradients of parameters replace
-     * what was there. */
-    void (*backward)(mi__layer *layer, const mi__pass *pass, const void *x, const void *y, void *dy,
-                     void *dx);
+    /* The gradient by x [n][in] replaces x, if wanted; dy [n][out] may be overwritten. Gradients of
+     * parameters replace what was there. */
+    void (*backward)(mi__layer *layer, const mi__pass *pass, void *x, void *dy, bool want_dx);
     /* Takes a training forward over into parameters that are states; NULL: has none. */
     void (*update_states)(mi__layer *layer, const mi__pass *pass);
 } mi__layer_type;
@@ -66,9 +65,12 @@ struct mi__layer {
     const mi__layer_type *type;
     int64_t width;               /* conv, dense */
     int64_t kernel, stride, pad; /* conv */
-    double slope;  /* leaky; bn: of the activation that was folded into it, 1 if none */
+    double slope; /* leaky; bn: of the activation that was folded into it, 1 if none */
     bool bias;
-    mi__map in, out; /* of one image: n = 1 */
+    bool pool;        /* bn: a maxpool was folded into it, too */
+    bool has_moments; /* bn: the convolution before it finds them on its way ... */
+    mi__layer *norm;  /* ... conv: for this one, or NULL */
+    mi__map in, out;  /* of one image: n = 1 */
     int32_t params;
     mi__param param[MI__LAYER_PARAMS];
     void *saved;
@@ -77,6 +79,10 @@ struct mi__layer {
 /* Declares a parameter of 1, 2 or 4 dimensions; zeros at the end of shape are no dimensions. */
 mi__param *mi__layer_param(mi__layer *layer, const char *name, int32_t kind, int64_t s0, int64_t s1,
                            int64_t s2, int64_t s3);
+
+/* bn: where the batch's mean and variance go. */
+void *mi__bn_mean(const mi__layer *layer);
+void *mi__bn_variance(const mi__layer *layer, const mi__pass *pass);
 
 #define MI__LAYER(name) extern const mi__layer_type mi__layer_##name;
 #include "layer_list.h"
@@ -103,6 +109,14 @@ typedef struct mi__head {
     void *y, *dy; /* [n][classes] */
 } mi__head;
 
+/* All heads are one product: side by side their weights are a matrix, [features][all classes].
+ * A single head is its own matrix already, and these are NULL. */
+typedef struct mi__bench {
+    void *weight; /* then its gradient */
+    void *bias;
+    void *logits; /* [n][all classes], then their gradient */
+} mi__bench;
+
 struct mi_encoder {
     atomic_int references;
     mi_context *ctx;
@@ -117,11 +131,15 @@ struct mi_encoder {
     mi__head *head;    /* [head_room], heads in use */
     mi__param **param; /* [params]: all of the layers' and heads', in order */
 
-    int64_t capacity; /* images that the buffers hold */
-    size_t work_bytes;
-    void **y;          /* [layers + 1]: y[0] is the input, y[i + 1] the output of layer i */
-    void *gradient[2]; /* backward: dy and dx take turns; NULL before the first backward */
-    int64_t widest;    /* numbers an image in the widest of the feature maps */
+    /* All that a pass computes lies in one room, laid out for each batch size and mode. */
+    void *room;
+    int64_t room_bytes;
+    /* [layers + 1]: y[0] is the input, y[i + 1] the output of layer i. A training pass has a place
+     * for each, and on the way back the gradient by y[i] takes its place; in evaluation two places
+     * take turns. The features, y[layers], have one of their own. */
+    void **y;
+    void *dfeatures; /* training: the gradient by the features */
+    mi__bench bench;
     bool forward_done, backward_done;
 };
 
@@ -134,29 +152,35 @@ mi_status mi__encoder_create(mi_context *context, const char *description,
 
 mi_encoder *mi__encoder_take(mi_encoder *encoder);
 
+/* Whether a pass may be asked for. */
+mi_status mi__check_pass(int32_t mode, int64_t n);
+
+/* Makes room for a pass of n images, and lays it out. */
+mi_status mi__encoder_make_room(mi_encoder *encoder, int64_t n, bool train);
+void mi__encoder_free_room(mi_encoder *encoder);
+
 /* A forward pass in pieces, so that a batch may come from several buffers: room for n images, then
  * rows, then the run; and, when all that follows a training one went well, the states. */
-mi_status mi__encoder_begin(mi_encoder *encoder, int64_t n);
+mi_status mi__encoder_begin(mi_encoder *encoder, int64_t n, bool train);
 mi_status mi__encoder_put(mi_encoder *encoder, int64_t row, int64_t count, const float *x);
-void mi__encoder_run(mi_encoder *encoder, bool train);
+void mi__encoder_run(mi_encoder *encoder);
 void mi__encoder_update_states(mi_encoder *encoder);
-
-/* Makes room for gradients, for code that fills some in by itself. */
-mi_status mi__encoder_need_gradients(mi_encoder *encoder);
 
 /* The number of a head's weight among the parameters; its bias is the next one. */
 int32_t mi__encoder_head_param(const mi_encoder *encoder, int32_t head);
 
-/* Makes room for gradients; then head h's dy is filled by the caller where use[h], and the run
- * goes down: with dfeatures ([n][features] of the kernel's precision, or NULL) added at the trunk's
- * end. */
-mi_status mi__encoder_begin_backward(mi_encoder *encoder);
-void mi__encoder_run_backward(mi_encoder *encoder, const bool *use, const void *dfeatures,
-                              bool want_dx);
-/* After a run with want_dx: the gradient by the input. */
-const void *mi__encoder_dx(const mi_encoder *encoder);
+/* The way back: the caller fills head h's dy where use[h], and dfeatures if `add`, before the run
+ * goes down. */
+mi_status mi__encoder_begin_backward(const mi_encoder *encoder);
+void mi__encoder_run_backward(mi_encoder *encoder, const bool *use, bool add, bool want_dx);
 
-void mi__encoder_free_buffers(mi_encoder *encoder);
+/* All heads' outputs; and the gradients of those in use, whose dy is by y or, in the second, by the
+ * logits. The first adds up the gradient by the features, to what is there if `add`. */
+int64_t mi__heads_width(const mi_encoder *encoder);
+size_t mi__heads_work(const mi_encoder *encoder, const mi__pass *pass);
+void mi__heads_forward(mi_encoder *encoder);
+void mi__heads_backward(mi_encoder *encoder, const bool *use, bool add);
+void mi__heads_learn(mi_encoder *encoder, const bool *use);
 
 /* Draws all weights. */
 void mi__encoder_draw(mi_encoder *encoder);
@@ -164,7 +188,7 @@ void mi__encoder_draw(mi_encoder *encoder);
 /* Copies between the kernel's precision and float. */
 void mi__reals_to_float(size_t real, int64_t count, const void *from, float *to);
 void mi__reals_from_float(size_t real, int64_t count, const float *from, void *to);
-/* First position that is not finite, or -1. */
-int64_t mi__find_not_finite(int64_t count, const float *x);
+/* First position that is not finite, or -1. On the context's threads. */
+int64_t mi__find_not_finite(mi_context *context, int64_t count, const float *x);
 
 #endif

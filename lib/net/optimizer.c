@@ -182,7 +182,7 @@ static mi_status check_gradients(const mi_encoder *e) {
         return mi__fail(MI_E_STATE, "the optimizer needs a backward pass before this");
     for (int32_t i = 0; i < e->params; i++) {
         const mi__param *p = e->param[i];
-        int64_t bad = p->kind == MI_PARAM_STATE ? -1 : mi__find_not_finite(p->count, p->grad);
+        int64_t bad = p->kind == MI_PARAM_STATE ? -1 : mi__find_not_finite(e->ctx, p->count, p->grad);
         if (bad >= 0)
             return mi__fail(MI_E_NUMERIC,
                             "the gradient of %s is %g at %" PRId64

@@ -94,7 +94,7 @@ mi_status mi_encoder_param_write(mi_encoder *e, int32_t param, const float *valu
     mi__param *p = NULL;
     MI__TRY(find(e, param, &p));
     MI__NEED(values);
-    int64_t bad = mi__find_not_finite(p->count, values);
+    int64_t bad = mi__find_not_finite(e->ctx, p->count, values);
     if (bad >= 0)
         return mi__fail(MI_E_NUMERIC, "%s: value %" PRId64 " is %g", p->name, bad,
                         (double)values[bad]);
@@ -147,7 +147,7 @@ static void put(writer *w, const char *format, ...) {
 
 static void put_layer(writer *w, const char *part, int32_t number, const mi__layer *l,
                       const char *activation) {
-    char name[48], shape[64];
+    char name[64], shape[64];
     snprintf(name, sizeof name, "%s%s", l->type->name, activation);
     snprintf(shape, sizeof shape, "%" PRId64 " x %" PRId64 " x %" PRId64, l->out.h, l->out.w,
              l->out.c);
@@ -155,7 +155,7 @@ static void put_layer(writer *w, const char *part, int32_t number, const mi__lay
     for (int32_t i = 0; i < l->params; i++)
         if (l->param[i].kind != MI_PARAM_STATE)
             numbers += l->param[i].count;
-    put(w, "%-6s%3d  %-16s %18s %12" PRId64 "\n", part, number, name, shape, numbers);
+    put(w, "%-6s%3d  %-18s %18s %12" PRId64 "\n", part, number, name, shape, numbers);
 }
 
 size_t mi_encoder_summary(const mi_encoder *e, char *text, size_t size) {
@@ -166,12 +166,18 @@ size_t mi_encoder_summary(const mi_encoder *e, char *text, size_t size) {
     writer w = {text, text != NULL ? size : 0, 0};
     int64_t numbers;
     mi_encoder_params(e, &numbers);
-    put(&w, "%-6s%3s  %-16s %7" PRId64 " x %" PRId64 " x %" PRId64 "\n", "input", "", "", e->in.h,
+    put(&w, "%-6s%3s  %-18s %7" PRId64 " x %" PRId64 " x %" PRId64 "\n", "input", "", "", e->in.h,
         e->in.w, e->in.c);
+    char more[24];
     for (int32_t i = 0; i < e->layers; i++) {
         const mi__layer *l = &e->layer[i];
         bool folded = l->type == &mi__layer_bn && l->slope != 1;
-        put_layer(&w, "trunk", i, l, !folded ? "" : l->slope == 0 ? ", relu" : ", leaky");
+        snprintf(more, sizeof more, "%s%s",
+                 !folded         ? ""
+                 : l->slope == 0 ? ", relu"
+                                 : ", leaky",
+                 l->pool ? ", maxpool" : "");
+        put_layer(&w, "trunk", i, l, more);
     }
     for (int32_t i = 0; i < e->heads; i++)
         put_layer(&w, "head", i, &e->head[i].dense, e->head[i].softmax ? ", softmax" : "");

@@ -22,12 +22,10 @@ static void max_forward(mi__layer *l, const mi__pass *pass, const void *x, void 
     pass->kernel->max_pool(pass->ctx, &in, x, y);
 }
 
-static void max_backward(mi__layer *l, const mi__pass *pass, const void *x, const void *y, void *dy,
-                         void *dx) {
-    (void)y;
+static void max_backward(mi__layer *l, const mi__pass *pass, void *x, void *dy, bool want_dx) {
     mi__map in = in_of(l, pass);
-    if (dx != NULL)
-        pass->kernel->max_pool_backward(pass->ctx, &in, x, dy, dx);
+    if (want_dx)
+        pass->kernel->max_pool_backward(pass->ctx, &in, x, dy, x);
 }
 
 const mi__layer_type mi__layer_maxpool = {
@@ -43,13 +41,10 @@ static void mean_forward(mi__layer *l, const mi__pass *pass, const void *x, void
     pass->kernel->mean_pool(pass->ctx, &in, x, y);
 }
 
-static void mean_backward(mi__layer *l, const mi__pass *pass, const void *x, const void *y,
-                          void *dy, void *dx) {
-    (void)x;
-    (void)y;
+static void mean_backward(mi__layer *l, const mi__pass *pass, void *x, void *dy, bool want_dx) {
     mi__map in = in_of(l, pass);
-    if (dx != NULL)
-        pass->kernel->mean_pool_backward(pass->ctx, &in, dy, dx);
+    if (want_dx)
+        pass->kernel->mean_pool_backward(pass->ctx, &in, dy, x);
 }
 
 const mi__layer_type mi__layer_avgpool = {
@@ -70,13 +65,10 @@ static void global_forward(mi__layer *l, const mi__pass *pass, const void *x, vo
     pass->kernel->global_pool(pass->ctx, &in, x, y);
 }
 
-static void global_backward(mi__layer *l, const mi__pass *pass, const void *x, const void *y,
-                            void *dy, void *dx) {
-    (void)x;
-    (void)y;
+static void global_backward(mi__layer *l, const mi__pass *pass, void *x, void *dy, bool want_dx) {
     mi__map in = in_of(l, pass);
-    if (dx != NULL)
-        pass->kernel->global_pool_backward(pass->ctx, &in, dy, dx);
+    if (want_dx)
+        pass->kernel->global_pool_backward(pass->ctx, &in, dy, x);
 }
 
 const mi__layer_type mi__layer_gap = {

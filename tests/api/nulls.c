@@ -76,6 +76,7 @@ START_TEST(encoders) {
     REFUSED(mi_encoder_param_write(NULL, 0, &x));
     REFUSED(mi_encoder_grad_read(NULL, 0, &x));
     REFUSED(mi_encoder_grad_write(NULL, 0, &x));
+    REFUSED(mi_encoder_memory(NULL, MI_MODE_EVAL, 1, NULL));
     REFUSED(mi_encoder_save(NULL, "x"));
     REFUSED(mi_encoder_load(NULL, "x"));
     ck_assert_int_eq(mi_encoder_heads(NULL), 0);

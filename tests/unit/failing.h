@@ -9,6 +9,7 @@
 
 typedef struct failing {
     atomic_llong calls, living, fail_at; /* fail_at 0: never */
+    atomic_llong bytes;                  /* of the living */
 } failing;
 
 static void *failing_alloc(void *user, size_t size, size_t align) {
@@ -16,12 +17,13 @@ static void *failing_alloc(void *user, size_t size, size_t align) {
     if (atomic_fetch_add(&f->calls, 1) + 1 == f->fail_at)
         return NULL;
     atomic_fetch_add(&f->living, 1);
+    atomic_fetch_add(&f->bytes, (long long)size);
     return aligned_alloc(align, size);
 }
 
 static void failing_release(void *user, void *memory, size_t size) {
     failing *f = user;
-    (void)size;
+    atomic_fetch_sub(&f->bytes, (long long)size);
     atomic_fetch_sub(&f->living, 1);
     free(memory);
 }

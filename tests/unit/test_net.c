@@ -129,9 +129,9 @@ typedef struct probe {
 /* A loss that reaches every output: fixed random weights on heads and features. */
 static double loss_of(const probe *p) {
     mi_encoder *e = p->e;
-    OK(mi__encoder_begin(e, p->n));
+    OK(mi__encoder_begin(e, p->n, true));
     memcpy(e->y[0], p->x, (size_t)(p->n * mi_encoder_input(e, NULL, NULL, NULL)) * sizeof(double));
-    mi__encoder_run(e, true);
+    mi__encoder_run(e);
     double sum = 0;
     for (int64_t i = 0; i < p->n * mi_encoder_width(e, -1); i++)
         sum += p->features[i] * ((double *)MI__FEATURES(e))[i];
@@ -190,9 +190,10 @@ static void check_gradients(const char *text, int32_t side, int32_t channels, in
     bool use[3] = {true, true, true};
     for (int32_t h = 0; h < p.e->heads; h++)
         memcpy(p.e->head[h].dy, p.head[h], (size_t)(n * mi_encoder_width(p.e, h)) * sizeof(double));
-    mi__encoder_run_backward(p.e, use, p.features, true);
+    memcpy(p.e->dfeatures, p.features, (size_t)out * sizeof(double));
+    mi__encoder_run_backward(p.e, use, true, true);
     double *dx = malloc((size_t)in * sizeof *dx);
-    memcpy(dx, mi__encoder_dx(p.e), (size_t)in * sizeof *dx);
+    memcpy(dx, p.e->y[0], (size_t)in * sizeof *dx);
 
     double worst = compare(&p, p.x, dx, in);
     ck_assert_msg(worst < 1e-6, "%s: input: %g", text, worst);
@@ -216,6 +217,7 @@ START_TEST(whole_encoders_have_exact_gradients) {
         8, 2, 5);
     check_gradients("small | 2 x softmax 10, softmax 12", 12, 1, 3);
     check_gradients("conv 3, relu, conv 4, bn | softmax 2", 5, 1, 4); /* odd size */
+    check_gradients("bn, leaky 0.2, maxpool, maxpool, bn, maxpool | 2 x linear 2", 13, 2, 3);
     check_gradients("mlp | softmax 5", 3, 2, 6);
     check_gradients("dense 4", 2, 1, 1); /* batch of one, no heads */
 }
@@ -237,6 +239,43 @@ START_TEST(every_layer_of_the_list_has_exact_gradients) {
         if (strstr(types[i]->name, "pool") == NULL) /* which need a map */
             check_gradients(text, 4, 1, 3);
     }
+}
+END_TEST
+
+/* Heads that have no part get no gradient, and don't change those of others. */
+START_TEST(heads_have_a_part_or_not) {
+    enum { N = 3, FEATURES = 4, MOST = 4 * 5 };
+    float x[N * 4], dy[N * 5], dx[2][N * 4], grad[2][MOST];
+    fill(x, N * 4, 1);
+    fill(dy, N * 5, 2);
+    mi_encoder *all = make("dense 4, relu | softmax 5, linear 3, softmax 5", 2, 1);
+    for (int head = 0; head < 3; head++) {
+        const float *use[3] = {NULL, NULL, NULL};
+        use[head] = dy;
+        OK(mi_encoder_forward(all, MI_MODE_TRAIN, N, x));
+        OK(mi_encoder_backward(all, use, NULL, dx[0]));
+        mi_encoder *one =
+            make(head == 1 ? "dense 4, relu | linear 3" : "dense 4, relu | softmax 5", 2, 1);
+        for (int i = 0; i < 4; i++) { /* trunk's, then the head's */
+            OK(mi_encoder_param_read(all, i < 2 ? i : 2 * head + i, grad[0]));
+            OK(mi_encoder_param_write(one, i, grad[0]));
+        }
+        OK(mi_encoder_forward(one, MI_MODE_TRAIN, N, x));
+        OK(mi_encoder_backward(one, use + head, NULL, dx[1]));
+        for (int i = 0; i < N * 4; i++)
+            ck_assert_float_eq_tol(dx[0][i], dx[1][i], 1e-6f);
+        for (int h = 0; h < 3; h++)
+            for (int i = 0; i < 2; i++) {
+                memset(grad, 0, sizeof grad);
+                OK(mi_encoder_grad_read(all, 2 + 2 * h + i, grad[0]));
+                if (h == head)
+                    OK(mi_encoder_grad_read(one, 2 + i, grad[1]));
+                for (int j = 0; j < MOST; j++)
+                    ck_assert_float_eq_tol(grad[0][j], grad[1][j], 1e-6f);
+            }
+        mi_encoder_destroy(one);
+    }
+    mi_encoder_destroy(all);
 }
 END_TEST
 
@@ -280,9 +319,9 @@ START_TEST(calls_out_of_order_or_range_fail) {
           mi_encoder_forward(e, MI_MODE_TRAIN, 2, x));
     FAILS(MI_E_STATE, "forward", mi_encoder_output(e, 0, y));
     FAILS(MI_E_SHAPE, "overflow", mi_encoder_forward(e, MI_MODE_EVAL, INT64_MAX, x));
-    FAILS(MI_E_NOMEM, "no memory", mi_encoder_forward(e, MI_MODE_EVAL, (int64_t)1 << 50, x));
+    FAILS(MI_E_NOMEM, "no memory", mi_encoder_forward(e, MI_MODE_EVAL, (int64_t)1 << 40, x));
     mi_encoder *wide = make("gap | softmax 65536", 1, 1);
-    FAILS(MI_E_SHAPE, "65536 numbers in the widest layer",
+    FAILS(MI_E_SHAPE, "131074 numbers in all layers overflows",
           mi_encoder_forward(wide, MI_MODE_EVAL, (int64_t)1 << 60, x));
     mi_encoder_destroy(wide);
     x[17] = 0;
@@ -291,6 +330,8 @@ START_TEST(calls_out_of_order_or_range_fail) {
     ck_assert_int_ge(mean, 0);
     memset(y, 0, sizeof y);
     OK(mi_encoder_backward(e, dy, NULL, NULL));
+    FAILS(MI_E_STATE, "already", mi_encoder_backward(e, dy, NULL, NULL));
+    OK(mi_encoder_output(e, 0, y)); /* which it leaves alone */
     FAILS(MI_E_ARG, "not learnt", mi_encoder_grad_read(e, mean, y));
     y[1] = INFINITY;
     FAILS(MI_E_NUMERIC, "value 1 is inf", mi_encoder_param_write(e, mean, y));
@@ -428,7 +469,8 @@ END_TEST
 UNIT_MAIN("net", presets_have_their_shapes, vgg_11_drops_pools_that_leave_nothing,
           grammar_errors_point_at_the_character, options_are_checked,
           whole_encoders_have_exact_gradients, every_layer_of_the_list_has_exact_gradients,
-          rows_are_independent_in_eval_mode, calls_out_of_order_or_range_fail,
-          a_newer_host_gets_what_is_known, running_statistics_follow_the_data,
-          initialisers_have_their_variance, files_bring_back_every_parameter,
-          the_log_names_the_kernels, summary_tells_all_and_is_cut_safely)
+          heads_have_a_part_or_not, rows_are_independent_in_eval_mode,
+          calls_out_of_order_or_range_fail, a_newer_host_gets_what_is_known,
+          running_statistics_follow_the_data, initialisers_have_their_variance,
+          files_bring_back_every_parameter, the_log_names_the_kernels,
+          summary_tells_all_and_is_cut_safely)

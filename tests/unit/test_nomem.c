@@ -122,4 +122,41 @@ START_TEST(a_step_allocates_nothing_once_it_has_its_size) {
 }
 END_TEST
 
-UNIT_MAIN("nomem", every_allocation_may_fail, a_step_allocates_nothing_once_it_has_its_size)
+/* What is not counted are tables of a few bytes for each layer and channel. */
+static void takes(failing *f, const mi_encoder *e, int64_t before, int32_t mode, int64_t n) {
+    int64_t bytes;
+    OK(mi_encoder_memory(e, mode, n, &bytes));
+    ck_assert_int_ge(f->bytes - before, bytes);
+    ck_assert_int_le(f->bytes - before, bytes + (1 << 17));
+}
+
+START_TEST(an_encoder_takes_what_it_says) {
+    static float x[6 * SIDE * SIDE];
+    failing f = {0};
+    mi_context *context;
+    mi_encoder *e;
+    OK(failing_context(&f, 2, 1, &context));
+    int64_t before = f.bytes, train, eval, calls;
+    OK(mi_encoder_create(context, "vgg-f | 2 x softmax 10, softmax 50", NULL, &e));
+    OK(mi_encoder_forward(e, MI_MODE_EVAL, 6, x));
+    takes(&f, e, before, MI_MODE_EVAL, 6);
+    OK(mi_encoder_forward(e, MI_MODE_TRAIN, 6, x));
+    takes(&f, e, before, MI_MODE_TRAIN, 6);
+    OK(mi_encoder_memory(e, MI_MODE_TRAIN, 1000, &train));
+    OK(mi_encoder_memory(e, MI_MODE_EVAL, 1000, &eval));
+    ck_assert_int_lt(eval, train - train / 4);
+    calls = f.calls;
+    OK(mi_encoder_forward(e, MI_MODE_EVAL, 5, x)); /* has room in what is there */
+    OK(mi_encoder_forward(e, MI_MODE_TRAIN, 6, x));
+    ck_assert_int_eq(f.calls, calls);
+    FAILS(MI_E_ARG, "got 7", mi_encoder_memory(e, 7, 1, &eval));
+    FAILS(MI_E_ARG, "got 0", mi_encoder_memory(e, MI_MODE_EVAL, 0, &eval));
+    FAILS(MI_E_SHAPE, "overflow", mi_encoder_memory(e, MI_MODE_EVAL, INT64_MAX, &eval));
+    FAILS(MI_E_ARG, "bytes", mi_encoder_memory(e, MI_MODE_EVAL, 1, NULL));
+    mi_encoder_destroy(e);
+    mi_context_destroy(context);
+}
+END_TEST
+
+UNIT_MAIN("nomem", an_encoder_takes_what_it_says, every_allocation_may_fail,
+          a_step_allocates_nothing_once_it_has_its_size)
