@@ -4,6 +4,7 @@
 #include "vector.h"
 
 #include "activation_tmpl.c"
+#include "columns_tmpl.c"
 #include "norm_tmpl.c"
 #include "pool_tmpl.c"
 #include "product_blas_tmpl.c"

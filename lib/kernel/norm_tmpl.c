@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Batch normalisation with the activation and the pool behind it, and sums of columns.
+/* Batch normalisation with the activation and the pool behind it.
  *
  *   x [n][h][w][c], rows = n h w; scale, shift, mean, inverse [c]
  *
- *   u = (x - mean) inverse, v = u scale + shift, a = v > 0 ? v : slope v, y = a, or its windows'
- * max g = da (v > 0 ? 1 : slope), dshift = sum g, dscale = sum g u dx = scale inverse (g - dshift /
- * rows - u dscale / rows)
+ *   d = x - mean, u = d inverse, v = u scale + shift, y = v > 0 ? v : slope v
+ *   g = dy (v > 0 ? 1 : slope), dshift = sum g, dscale = sum g u
+ *   dx = scale inverse (g - dshift / rows - u dscale / rows)
  *
- * Sums over rows are sums over blocks of rows, always the same ones, added in order. With a pool,
- * the work goes by bands: two rows of a map, or the last one that no window covers. */
-
-#define BLOCK 1024
+ * With a pool, only the pixel with the greatest v of a window has a g: its activation is the
+ * greatest, too, as the slope is not negative. */
 
 typedef struct norm_job {
     mi__map in;
@@ -18,68 +16,25 @@ typedef struct norm_job {
     const real *x, *scale, *shift, *mean, *inverse, *dy;
     real *y, *dx;
     real slope;
-    double *sums; /* [blocks][2][c] */
-    const real *mean_g, *mean_gu;
+    double *sums;                          /* [blocks][2][c] */
+    const real *factor, *mean_g, *by_mean; /* dx = factor (g - mean_g - d by_mean) */
 } norm_job;
 
-static int64_t block_count(int64_t rows) {
-    return (rows + BLOCK - 1) / BLOCK;
-}
-
-/* The blocks' sums and one row for what follows from them. */
-static size_t norm_work(const mi_context *ctx, int64_t rows, int64_t c) {
-    (void)ctx;
-    return (size_t)((block_count(rows) + 1) * 2 * c) * sizeof(double);
-}
-
-/* Adds the blocks up into the first. */
-static void add_blocks(int64_t rows, int64_t c, double *sums) {
-    for (int64_t b = 1; b < block_count(rows); b++)
-        for (int64_t i = 0; i < 2 * c; i++)
-            sums[i] += sums[b * 2 * c + i];
-}
-
-/* Sums of x and of its square, both relative to the first row, which keeps the variance exact where
- * the mean is large. */
-static void moments_block(void *arg, int64_t b) {
-    const norm_job *job = arg;
-    const int64_t c = job->c, end = MI__MIN(job->rows, (b + 1) * BLOCK);
-    const real *restrict first = job->x;
-    double *restrict sum = job->sums + b * 2 * c, *restrict square = sum + c;
-    memset(sum, 0, (size_t)(2 * c) * sizeof *sum);
-    for (int64_t r = b * BLOCK; r < end; r++) {
-        const real *restrict x = job->x + r * c;
-        for (int64_t i = 0; i < c; i++) {
-            double d = (double)x[i] - (double)first[i];
-            sum[i] += d;
-            square[i] += d * d;
-        }
-    }
-}
-
-static void moments(mi_context *ctx, int64_t rows, int64_t c, const void *x, void *mean,
-                    void *variance, void *work) {
-    norm_job job = {.rows = rows, .c = c, .x = x, .sums = work};
-    mi__parallel_for(ctx, block_count(rows), moments_block, &job);
-    add_blocks(rows, c, job.sums);
-    for (int64_t i = 0; i < c; i++) {
-        double m = job.sums[i] / (double)rows;
-        ((real *)mean)[i] = (real)((double)job.x[i] + m);
-        ((real *)variance)[i] = (real)MI__MAX(job.sums[c + i] / (double)rows - m * m, 0);
-    }
-}
-
-static norm_job make_job(const mi__norm *shape) {
+static norm_job make_job(const mi__norm *shape, const void *x, const void *scale, const void *shift,
+                         const void *mean, const void *inverse) {
     const mi__map m = shape->in;
-    return (norm_job){.in = m, .rows = m.n * m.h * m.w, .c = m.c, .slope = (real)shape->slope};
+    return (norm_job){.in = m,
+                      .rows = m.n * m.h * m.w,
+                      .c = m.c,
+                      .slope = (real)shape->slope,
+                      .x = x,
+                      .scale = scale,
+                      .shift = shift,
+                      .mean = mean,
+                      .inverse = inverse};
 }
 
 /* -- forward ---------------------------------------------------------------------------------- */
-
-ALWAYS_INLINE real activated(const norm_job *job, real x, int64_t i) {
-    real v = (x - job->mean[i]) * (job->inverse[i] * job->scale[i]) + job->shift[i];
-    return v > 0 ? v : job->slope * v;
-}
 
 static void norm_rows(void *arg, int64_t begin, int64_t end) {
     const norm_job *job = arg;
@@ -88,55 +43,68 @@ static void norm_rows(void *arg, int64_t begin, int64_t end) {
     const real *restrict scale = job->scale, *restrict shift = job->shift;
     const real *restrict mean = job->mean, *restrict inverse = job->inverse;
     for (int64_t r = begin; r < end; r++) {
-        const real *x = job->x + r * c;
-        real *y = job->y + r * c;
-        INDEPENDENT
+        const real *restrict x = job->x + r * c;
+        real *restrict y = job->y + r * c;
         for (int64_t i = 0; i < c; i++) {
-            real v = (x[i] - mean[i]) * (inverse[i] * scale[i]) + shift[i];
+            const real v = (x[i] - mean[i]) * (inverse[i] * scale[i]) + shift[i];
             y[i] = v > 0 ? v : slope * v;
         }
     }
 }
 
+/* `count` windows, known at compile time, that follow one another in a row. */
+ALWAYS_INLINE void norm_windows(const norm_job *job, const int count, const real *restrict x,
+                                real *restrict y) {
+    const int64_t c = job->c, stride = job->in.w * c;
+    const real slope = job->slope;
+    const real *restrict scale = job->scale, *restrict shift = job->shift;
+    const real *restrict mean = job->mean, *restrict inverse = job->inverse;
+    fetch_ahead(x, 2 * count * c);
+    fetch_ahead(x + stride, 2 * count * c);
+    for (int64_t i = 0; i < c; i++) {
+        const real m = mean[i], factor = inverse[i] * scale[i], add = shift[i];
+        UNROLL
+        for (int k = 0; k < count; k++) {
+            const real *at = x + 2 * k * c + i;
+            const real v0 = (at[0] - m) * factor + add, v1 = (at[c] - m) * factor + add;
+            const real v2 = (at[stride] - m) * factor + add;
+            const real v3 = (at[stride + c] - m) * factor + add;
+            const real top = v1 > v0 ? v1 : v0, low = v3 > v2 ? v3 : v2;
+            const real v = low > top ? low : top;
+            y[k * c + i] = v > 0 ? v : slope * v;
+        }
+    }
+}
+
 /* Rows of windows, counted over all maps. */
-static void norm_windows(void *arg, int64_t begin, int64_t end) {
+static void norm_window_rows(void *arg, int64_t begin, int64_t end) {
     const norm_job *job = arg;
     const mi__map m = job->in;
-    const int64_t c = m.c, stride = m.w * c, h = m.h / 2, w = m.w / 2;
-    for (int64_t r = begin; r < end; r++)
-        for (int64_t q = 0; q < w; q++) {
-            const real *x = job->x + ((r / h * m.h + r % h * 2) * m.w + q * 2) * c;
-            real *y = job->y + (r * w + q) * c;
-            for (int64_t i = 0; i < c; i++) {
-                real a0 = activated(job, x[i], i), a1 = activated(job, x[c + i], i);
-                real a2 = activated(job, x[stride + i], i);
-                real a3 = activated(job, x[stride + c + i], i);
-                real top = a1 > a0 ? a1 : a0, low = a3 > a2 ? a3 : a2;
-                y[i] = low > top ? low : top;
-            }
-        }
+    const int64_t c = m.c, h = m.h / 2, w = m.w / 2;
+    for (int64_t r = begin; r < end; r++) {
+        const real *x = job->x + (r / h * m.h + r % h * 2) * m.w * c;
+        real *y = job->y + r * w * c;
+        int64_t q = 0;
+        for (; q + 2 <= w; q += 2)
+            norm_windows(job, 2, x + 2 * q * c, y + q * c);
+        if (q < w)
+            norm_windows(job, 1, x + 2 * q * c, y + q * c);
+    }
 }
 
 static void norm(mi_context *ctx, const mi__norm *shape, const void *x, const void *scale,
                  const void *shift, const void *mean, const void *inverse, void *y) {
-    norm_job job = make_job(shape);
-    job.x = x;
-    job.scale = scale;
-    job.shift = shift;
-    job.mean = mean;
-    job.inverse = inverse;
+    norm_job job = make_job(shape, x, scale, shift, mean, inverse);
     job.y = y;
     if (shape->pool)
         mi__parallel_ranges(ctx, job.in.n * (job.in.h / 2), GRAIN / (2 * job.in.w * job.c) + 1,
-                            norm_windows, &job);
+                            norm_window_rows, &job);
     else
         mi__parallel_ranges(ctx, job.rows, GRAIN / job.c + 1, norm_rows, &job);
 }
 
-/* -- backward --------------------------------------------------------------------------------- */
+/* -- backward: sums of g and of g d ----------------------------------------------------------- */
 
-/* Adds g and g u of `count` rows, known at compile time, to the sums. A few rows are summed in the
- * own precision first, so that most of the work isn't conversion. */
 ALWAYS_INLINE void add_gradients(const norm_job *job, int64_t r, const int count,
                                  double *restrict sum, double *restrict product) {
     const int64_t c = job->c;
@@ -147,24 +115,23 @@ ALWAYS_INLINE void add_gradients(const norm_job *job, int64_t r, const int count
     fetch_ahead(x, count * c);
     fetch_ahead(dy, count * c);
     for (int64_t i = 0; i < c; i++) {
-        const real factor = inverse[i] * scale[i];
+        const real m = mean[i], factor = inverse[i] * scale[i], add = shift[i];
         real s = 0, p = 0;
         UNROLL
         for (int k = 0; k < count; k++) {
-            real d = x[k * c + i] - mean[i], v = d * factor + shift[i];
-            real g = v > 0 ? dy[k * c + i] : slope * dy[k * c + i];
+            const real d = x[k * c + i] - m, v = d * factor + add;
+            const real g = v > 0 ? dy[k * c + i] : slope * dy[k * c + i];
             s += g;
             p += g * d;
         }
         sum[i] += (double)s;
-        product[i] += (double)(p * inverse[i]);
+        product[i] += (double)p;
     }
 }
 
-/* Sums of g and of g u. */
 static void gradients_block(void *arg, int64_t b) {
     const norm_job *job = arg;
-    int64_t r = b * BLOCK, end = MI__MIN(job->rows, r + BLOCK);
+    int64_t r = b * block_rows(job->rows), end = MI__MIN(job->rows, r + block_rows(job->rows));
     double *sum = job->sums + b * 2 * job->c, *product = sum + job->c;
     memset(sum, 0, (size_t)(2 * job->c) * sizeof *sum);
     for (; r + 8 <= end; r += 8)
@@ -173,13 +140,78 @@ static void gradients_block(void *arg, int64_t b) {
         add_gradients(job, r, 1, sum, product);
 }
 
+/* The same of the pixels that have a g in `count` windows that begin at x[0], x[1] ... */
+ALWAYS_INLINE void add_windows(const norm_job *job, const int count, const real *const *x,
+                               const real *restrict dy, double *restrict sum,
+                               double *restrict product) {
+    const int64_t c = job->c, stride = job->in.w * c;
+    const real slope = job->slope;
+    const real *restrict scale = job->scale, *restrict shift = job->shift;
+    const real *restrict mean = job->mean, *restrict inverse = job->inverse;
+    UNROLL
+    for (int k = 0; k < count; k++) {
+        fetch_ahead(x[k], 2 * c);
+        fetch_ahead(x[k] + stride, 2 * c);
+    }
+    fetch_ahead(dy, count * c);
+    for (int64_t i = 0; i < c; i++) {
+        const real m = mean[i], factor = inverse[i] * scale[i], add = shift[i];
+        real s = 0, p = 0;
+        UNROLL
+        for (int k = 0; k < count; k++) {
+            const real *at = x[k] + i;
+            const real d0 = at[0] - m, d1 = at[c] - m;
+            const real d2 = at[stride] - m, d3 = at[stride + c] - m;
+            const real v0 = d0 * factor + add, v1 = d1 * factor + add;
+            const real v2 = d2 * factor + add, v3 = d3 * factor + add;
+            const real top = v1 > v0 ? v1 : v0, low = v3 > v2 ? v3 : v2;
+            const real d_top = v1 > v0 ? d1 : d0, d_low = v3 > v2 ? d3 : d2;
+            const real d = low > top ? d_low : d_top, v = low > top ? low : top;
+            const real g = v > 0 ? dy[k * c + i] : slope * dy[k * c + i];
+            s += g;
+            p += g * d;
+        }
+        sum[i] += (double)s;
+        product[i] += (double)p;
+    }
+}
+
+/* The first pixel of a window, counted over all maps. */
+static const real *window_at(const norm_job *job, int64_t index) {
+    const mi__map m = job->in;
+    const int64_t w = m.w / 2, row = index / w, h = m.h / 2;
+    return job->x + ((row / h * m.h + row % h * 2) * m.w + index % w * 2) * m.c;
+}
+
+static void window_gradients_block(void *arg, int64_t b) {
+    const norm_job *job = arg;
+    const int64_t c = job->c, blocks = block_count(job->rows);
+    const int64_t windows = job->in.n * (job->in.h / 2) * (job->in.w / 2);
+    const int64_t share = (windows + blocks - 1) / blocks;
+    int64_t at = MI__MIN(windows, b * share), end = MI__MIN(windows, at + share);
+    double *sum = job->sums + b * 2 * c, *product = sum + c;
+    const real *x[4];
+    memset(sum, 0, (size_t)(2 * c) * sizeof *sum);
+    for (; at + 4 <= end; at += 4) {
+        for (int k = 0; k < 4; k++)
+            x[k] = window_at(job, at + k);
+        add_windows(job, 4, x, job->dy + at * c, sum, product);
+    }
+    for (; at < end; at++) {
+        x[0] = window_at(job, at);
+        add_windows(job, 1, x, job->dy + at * c, sum, product);
+    }
+}
+
+/* -- backward: dx ------------------------------------------------------------------------------ */
+
 static void norm_backward_rows(void *arg, int64_t begin, int64_t end) {
     const norm_job *job = arg;
     const int64_t c = job->c;
     const real slope = job->slope;
-    const real *restrict scale = job->scale, *restrict shift = job->shift;
-    const real *restrict mean = job->mean, *restrict inverse = job->inverse;
-    const real *restrict mean_g = job->mean_g, *restrict mean_gu = job->mean_gu;
+    const real *restrict mean = job->mean, *restrict shift = job->shift;
+    const real *restrict factor = job->factor, *restrict mean_g = job->mean_g;
+    const real *restrict by_mean = job->by_mean;
     for (int64_t r = begin; r < end; r++) {
         const real *x = job->x + r * c, *dy = job->dy + r * c;
         real *dx = job->dx + r * c;
@@ -187,161 +219,108 @@ static void norm_backward_rows(void *arg, int64_t begin, int64_t end) {
         fetch_ahead(dy, c);
         INDEPENDENT
         for (int64_t i = 0; i < c; i++) {
-            real factor = inverse[i] * scale[i], d = x[i] - mean[i], v = d * factor + shift[i];
-            real g = v > 0 ? dy[i] : slope * dy[i];
-            dx[i] = factor * (g - mean_g[i] - d * inverse[i] * mean_gu[i]);
+            const real d = x[i] - mean[i], v = d * factor[i] + shift[i];
+            const real g = v > 0 ? dy[i] : slope * dy[i];
+            dx[i] = factor[i] * (g - mean_g[i] - d * by_mean[i]);
         }
     }
 }
 
-/* A pixel's g, given the gradient by the activation's output there. */
-ALWAYS_INLINE real gradient_of(const norm_job *job, real x, int64_t i, real da) {
-    real v = (x - job->mean[i]) * (job->inverse[i] * job->scale[i]) + job->shift[i];
-    return v > 0 ? da : job->slope * da;
+/* Pixels that no window covers. */
+static void uncovered_backward(const norm_job *job, int64_t pixel, int64_t count) {
+    const int64_t c = job->c;
+    const real *restrict mean = job->mean, *restrict factor = job->factor;
+    const real *restrict mean_g = job->mean_g, *restrict by_mean = job->by_mean;
+    for (int64_t r = pixel; r < pixel + count; r++) {
+        const real *x = job->x + r * c;
+        real *dx = job->dx + r * c;
+        INDEPENDENT
+        for (int64_t i = 0; i < c; i++)
+            dx[i] = factor[i] * (0 - mean_g[i] - (x[i] - mean[i]) * by_mean[i]);
+    }
 }
 
-/* Which pixel of a window has the greatest output: the first of equal ones. */
-ALWAYS_INLINE int greatest_of(const norm_job *job, const real *x, int64_t i) {
+static void window_backward(const norm_job *job, const real *x, const real *dy, real *dx) {
     const int64_t c = job->c, stride = job->in.w * c;
-    real a0 = activated(job, x[i], i), a1 = activated(job, x[c + i], i);
-    real a2 = activated(job, x[stride + i], i), a3 = activated(job, x[stride + c + i], i);
-    real top = a1 > a0 ? a1 : a0, low = a3 > a2 ? a3 : a2;
-    return low > top ? 2 + (a3 > a2) : a1 > a0;
-}
-
-typedef struct band {
-    int64_t at, rows, windows; /* first pixel, rows of the map, -1 or the row of windows */
-} band;
-
-static int64_t band_count(const norm_job *job) {
-    return job->in.n * ((job->in.h + 1) / 2);
-}
-
-static band band_of(const norm_job *job, int64_t index) {
-    const mi__map m = job->in;
-    int64_t in_map = (m.h + 1) / 2, n = index / in_map, r = index % in_map;
-    bool whole = 2 * r + 1 < m.h;
-    return (band){(n * m.h + 2 * r) * m.w, whole ? 2 : 1, whole ? n * (m.h / 2) + r : -1};
-}
-
-/* Sums of g and of g u over a block's bands. */
-static void window_gradients_block(void *arg, int64_t index) {
-    const norm_job *job = arg;
-    const int64_t c = job->c, stride = job->in.w * c, w = job->in.w / 2;
-    const int64_t blocks = block_count(job->rows), bands = band_count(job);
-    double *sum = job->sums + index * 2 * c, *product = sum + c;
-    memset(sum, 0, (size_t)(2 * c) * sizeof *sum);
-    for (int64_t k = bands * index / blocks; k < bands * (index + 1) / blocks; k++) {
-        band b = band_of(job, k);
-        for (int64_t q = 0; q < w && b.windows >= 0; q++) {
-            const real *x = job->x + (b.at + 2 * q) * c, *dy = job->dy + (b.windows * w + q) * c;
-            for (int64_t i = 0; i < c; i++) {
-                int from = greatest_of(job, x, i);
-                real xi = x[from / 2 * stride + from % 2 * c + i];
-                real g = gradient_of(job, xi, i, dy[i]);
-                sum[i] += (double)g;
-                product[i] += (double)(g * (xi - job->mean[i]) * job->inverse[i]);
-            }
-        }
+    const real slope = job->slope;
+    const real *restrict mean = job->mean, *restrict shift = job->shift;
+    const real *restrict factor = job->factor, *restrict mean_g = job->mean_g;
+    const real *restrict by_mean = job->by_mean;
+    fetch_ahead(x, 2 * c);
+    fetch_ahead(x + stride, 2 * c);
+    fetch_ahead(dy, c);
+    INDEPENDENT
+    for (int64_t i = 0; i < c; i++) {
+        const real d0 = x[i] - mean[i], d1 = x[c + i] - mean[i];
+        const real d2 = x[stride + i] - mean[i], d3 = x[stride + c + i] - mean[i];
+        const real v0 = d0 * factor[i] + shift[i], v1 = d1 * factor[i] + shift[i];
+        const real v2 = d2 * factor[i] + shift[i], v3 = d3 * factor[i] + shift[i];
+        const real top = v1 > v0 ? v1 : v0, low = v3 > v2 ? v3 : v2;
+        const real g = (low > top ? low : top) > 0 ? dy[i] : slope * dy[i];
+        const real to_low = low > top ? g : 0, to_top = low > top ? 0 : g;
+        const real g0 = v1 > v0 ? 0 : to_top, g1 = v1 > v0 ? to_top : 0;
+        const real g2 = v3 > v2 ? 0 : to_low, g3 = v3 > v2 ? to_low : 0;
+        dx[i] = factor[i] * (g0 - mean_g[i] - d0 * by_mean[i]);
+        dx[c + i] = factor[i] * (g1 - mean_g[i] - d1 * by_mean[i]);
+        dx[stride + i] = factor[i] * (g2 - mean_g[i] - d2 * by_mean[i]);
+        dx[stride + c + i] = factor[i] * (g3 - mean_g[i] - d3 * by_mean[i]);
     }
 }
 
-ALWAYS_INLINE real slope_by_x(const norm_job *job, real x, int64_t i, real g) {
-    real u = (x - job->mean[i]) * job->inverse[i];
-    return job->inverse[i] * job->scale[i] * (g - job->mean_g[i] - u * job->mean_gu[i]);
-}
-
+/* Bands of the maps: two rows, or the last one that no window covers. */
 static void window_backward_bands(void *arg, int64_t begin, int64_t end) {
     const norm_job *job = arg;
-    const int64_t c = job->c, width = job->in.w, w = width / 2, stride = width * c;
+    const mi__map m = job->in;
+    const int64_t bands = (m.h + 1) / 2, w = m.w / 2;
     for (int64_t k = begin; k < end; k++) {
-        band b = band_of(job, k);
-        int64_t covered = b.windows < 0 ? 0 : w;
-        for (int64_t q = 0; q < covered; q++) {
-            const real *x = job->x + (b.at + 2 * q) * c, *dy = job->dy + (b.windows * w + q) * c;
-            real *dx = job->dx + (b.at + 2 * q) * c;
-            for (int64_t i = 0; i < c; i++) {
-                int from = greatest_of(job, x, i);
-                for (int p = 0; p < 4; p++) {
-                    int64_t at = p / 2 * stride + p % 2 * c + i;
-                    real g = p == from ? gradient_of(job, x[at], i, dy[i]) : 0;
-                    dx[at] = slope_by_x(job, x[at], i, g);
-                }
-            }
+        const int64_t map = k / bands, band = k % bands, pixel = (map * m.h + 2 * band) * m.w;
+        if (2 * band + 1 == m.h) {
+            uncovered_backward(job, pixel, m.w);
+            continue;
         }
-        for (int64_t r = 0; r < b.rows; r++)
-            for (int64_t at = (b.at + r * width + 2 * covered) * c;
-                 at < (b.at + (r + 1) * width) * c; at++)
-                job->dx[at] = slope_by_x(job, job->x[at], at % c, 0);
+        const real *dy = job->dy + (map * (m.h / 2) + band) * w * m.c;
+        for (int64_t q = 0; q < w; q++) {
+            const int64_t at = (pixel + 2 * q) * m.c;
+            window_backward(job, job->x + at, dy + q * m.c, job->dx + at);
+        }
+        if (m.w % 2 != 0) {
+            uncovered_backward(job, pixel + m.w - 1, 1);
+            uncovered_backward(job, pixel + 2 * m.w - 1, 1);
+        }
     }
+}
+
+/* What follows from the sums, which are in sums[2][c]. */
+static void use_sums(norm_job *job, void *dscale, void *dshift) {
+    const int64_t c = job->c;
+    real *factor = (real *)(job->sums + block_count(job->rows) * 2 * c);
+    real *mean_g = factor + c, *by_mean = factor + 2 * c;
+    for (int64_t i = 0; i < c; i++) {
+        const double g = job->sums[i], gu = job->sums[c + i] * (double)job->inverse[i];
+        ((real *)dshift)[i] = (real)g;
+        ((real *)dscale)[i] = (real)gu;
+        factor[i] = job->inverse[i] * job->scale[i];
+        mean_g[i] = (real)(g / (double)job->rows);
+        by_mean[i] = (real)(gu / (double)job->rows * (double)job->inverse[i]);
+    }
+    job->factor = factor;
+    job->mean_g = mean_g;
+    job->by_mean = by_mean;
 }
 
 static void norm_backward(mi_context *ctx, const mi__norm *shape, const void *x, const void *scale,
                           const void *shift, const void *mean, const void *inverse, const void *dy,
                           void *dx, void *dscale, void *dshift, void *work) {
-    norm_job job = make_job(shape);
-    const int64_t c = job.c, blocks = block_count(job.rows);
-    double *sums = work;
-    real *mean_g = (real *)(sums + blocks * 2 * c), *mean_gu = mean_g + c;
-    job.x = x;
-    job.scale = scale;
-    job.shift = shift;
-    job.mean = mean;
-    job.inverse = inverse;
+    norm_job job = make_job(shape, x, scale, shift, mean, inverse);
     job.dy = dy;
     job.dx = dx;
-    job.sums = sums;
-    job.mean_g = mean_g;
-    job.mean_gu = mean_gu;
-    mi__parallel_for(ctx, blocks, shape->pool ? window_gradients_block : gradients_block, &job);
-    add_blocks(job.rows, c, sums);
-    for (int64_t i = 0; i < c; i++) {
-        ((real *)dshift)[i] = (real)sums[i];
-        ((real *)dscale)[i] = (real)sums[c + i];
-        mean_g[i] = (real)(sums[i] / (double)job.rows);
-        mean_gu[i] = (real)(sums[c + i] / (double)job.rows);
-    }
+    job.sums = work;
+    sum_blocks(ctx, job.rows, job.c, job.sums,
+               shape->pool ? window_gradients_block : gradients_block, &job);
+    use_sums(&job, dscale, dshift);
     if (shape->pool)
-        mi__parallel_ranges(ctx, band_count(&job), GRAIN / (2 * job.in.w * c) + 1,
-                            window_backward_bands, &job);
+        mi__parallel_ranges(ctx, job.in.n * ((job.in.h + 1) / 2),
+                            GRAIN / (2 * job.in.w * job.c) + 1, window_backward_bands, &job);
     else
-        mi__parallel_ranges(ctx, job.rows, GRAIN / c + 1, norm_backward_rows, &job);
-}
-
-/* -- bias ------------------------------------------------------------------------------------- */
-
-static void bias_rows(void *arg, int64_t begin, int64_t end) {
-    const norm_job *job = arg;
-    const real *restrict shift = job->shift;
-    for (int64_t r = begin; r < end; r++) {
-        real *restrict y = job->y + r * job->c;
-        for (int64_t i = 0; i < job->c; i++)
-            y[i] += shift[i];
-    }
-}
-
-static void bias(mi_context *ctx, int64_t rows, int64_t c, const void *shift, void *y) {
-    norm_job job = {.rows = rows, .c = c, .shift = shift, .y = y};
-    mi__parallel_ranges(ctx, rows, GRAIN / c + 1, bias_rows, &job);
-}
-
-static void columns_block(void *arg, int64_t b) {
-    const norm_job *job = arg;
-    const int64_t c = job->c, end = MI__MIN(job->rows, (b + 1) * BLOCK);
-    double *restrict sum = job->sums + b * 2 * c;
-    memset(sum, 0, (size_t)(2 * c) * sizeof *sum);
-    for (int64_t r = b * BLOCK; r < end; r++) {
-        const real *restrict dy = job->dy + r * c;
-        for (int64_t i = 0; i < c; i++)
-            sum[i] += (double)dy[i];
-    }
-}
-
-static void bias_backward(mi_context *ctx, int64_t rows, int64_t c, const void *dy, void *dbias,
-                          void *work) {
-    norm_job job = {.rows = rows, .c = c, .dy = dy, .sums = work};
-    mi__parallel_for(ctx, block_count(rows), columns_block, &job);
-    add_blocks(rows, c, job.sums);
-    for (int64_t i = 0; i < c; i++)
-        ((real *)dbias)[i] = (real)job.sums[i];
+        mi__parallel_ranges(ctx, job.rows, GRAIN / job.c + 1, norm_backward_rows, &job);
 }
