@@ -19,6 +19,12 @@
 
 #include "winograd_tmpl.c"
 
+#include "patch_tmpl.c"
+
+#include "direct_tmpl.c"
+
+#include "direct_weight_tmpl.c"
+
 #include "convolve_tmpl.c"
 
 extern const mi__kernels mi__kernels_avx2;

@@ -47,5 +47,86 @@ START_TEST(conv_is_a_correlation) {
 }
 END_TEST
 
+/* -- any kernel, stride and padding ------------------------------------------------------------ */
+
+static mi__conv any_conv(const shape *s) {
+    return (mi__conv){s->map.n, s->map.h, s->map.w, s->map.c, s->out, s->kernel, s->stride, s->pad};
+}
+
+static int64_t weights_of(const mi__conv *c) {
+    return c->kernel * c->kernel * c->in * c->out;
+}
+
+/* With a bias, and the moments. */
+static void run_any_forward(const mi__kernels *k, mi_context *ctx, const shape *s, result *r) {
+    mi__conv c = any_conv(s);
+    mi__map m = mi__conv_map(&c);
+    void *x = values(k, map_rows(s) * c.in, 1, 0), *weight = values(k, weights_of(&c), 2, 0);
+    void *bias = s->pool ? values(k, c.out, 4, 0) : NULL, *work = work_room(k->conv_work(ctx, &c));
+    void *y = section(k, r, m.n * m.h * m.w * m.c), *mean = section(k, r, c.out);
+    k->conv(ctx, &c, x, weight, bias, y, mean, section(k, r, c.out), work);
+    if (bias != NULL)
+        give_back(bias);
+    give_back(x), give_back(weight), give_back(work);
+}
+
+static void run_any_backward(const mi__kernels *k, mi_context *ctx, const shape *s, result *r) {
+    mi__conv c = any_conv(s);
+    mi__map m = mi__conv_map(&c);
+    void *x = values(k, map_rows(s) * c.in, 1, 0), *weight = values(k, weights_of(&c), 2, 0);
+    void *dy = values(k, m.n * m.h * m.w * m.c, 3, 0), *work = work_room(k->conv_work(ctx, &c));
+    k->conv_backward_data(ctx, &c, dy, weight, section(k, r, map_rows(s) * c.in), work);
+    k->conv_backward_weight(ctx, &c, x, dy, section(k, r, weights_of(&c)), work);
+    give_back(x), give_back(weight), give_back(dy), give_back(work);
+}
+
+static void check_any(const shape *s) {
+    check_shape(run_any_forward, s, 2e-5);
+    check_shape(run_any_backward, s, 2e-5);
+}
+
+static shape some_conv(void) {
+    shape s = {.map = {1 + below(5), 1 + below(13), 1 + below(13), 1 + below(100)},
+               .out = 1 + below(100),
+               .pool = below(2)};
+    if (below(2))
+        s.map.c = 1 + below(4);
+    s.kernel = 1 + below(7);
+    s.stride = 1 + below(3);
+    s.pad = below(s.kernel);
+    return s;
+}
+
+START_TEST(any_conv_agrees) {
+    for (int shapes = 0; shapes < 240;) {
+        shape s = some_conv();
+        mi__conv c = any_conv(&s);
+        if (c.kernel > MI__MIN(c.h, c.w) + 2 * c.pad)
+            continue;
+        mi__map m = mi__conv_map(&c);
+        if (m.n * m.h * m.w * weights_of(&c) > 2000000)
+            continue;
+        check_any(&s);
+        shapes++;
+    }
+}
+END_TEST
+
+START_TEST(large_conv_agrees) {
+    static const shape shapes[] = {
+        {.map = {9, 8, 8, 64}, .out = 100, .kernel = 1, .stride = 1},
+        {.map = {40, 3, 3, 70}, .out = 65, .kernel = 2, .stride = 1},
+        {.map = {3, 16, 16, 64}, .out = 40, .kernel = 4, .stride = 2, .pad = 1},
+        {.map = {2, 9, 11, 130}, .out = 20, .kernel = 3, .stride = 2, .pad = 1},
+        {.map = {1, 3, 700, 3}, .out = 17, .kernel = 5, .stride = 1, .pad = 2},
+        {.map = {1, 40, 9, 3}, .out = 16, .kernel = 3, .stride = 8, .pad = 2},
+        {.map = {12, 24, 24, 1}, .out = 64, .kernel = 3, .stride = 1, .pad = 1},
+        {.map = {2, 17, 17, 1}, .out = 5, .kernel = 15, .stride = 1, .pad = 7},
+    };
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        check_any(&shapes[i]);
+}
+END_TEST
+
 UNIT_MAIN("conv", conv_agrees, conv_of_each_size_agrees, conv_of_large_batches_agrees,
-          conv_is_a_correlation)
+          conv_is_a_correlation, any_conv_agrees, large_conv_agrees)
