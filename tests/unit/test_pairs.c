@@ -170,6 +170,11 @@ START_TEST(pairs_equal_the_naive_ones) {
     ck_against_naive(10, 1, o);
     o.size = 1, o.repeats = 2, o.crops[0] = 1, o.crops[1] = 0;
     ck_against_naive(1, 1, o);
+    o.size = 1, o.repeats = 3;
+    ck_against_naive(3, 3, o);
+    o.size = 67, o.rotation = 30, o.crops[0] = 41, o.crops[1] = 70; /* lines in two parts */
+    ck_against_naive(70, 1, o);
+    ck_against_naive(70, 3, o);
 }
 END_TEST
 
