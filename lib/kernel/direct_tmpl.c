@@ -138,8 +138,8 @@ static void multiply_panel(const sweep_job *job, const float *x, int64_t pixels,
 }
 
 /* Mean and sum of squares of `count` columns, from sums relative to their first numbers. */
-static void put_moments(int64_t pixels, int64_t count, vec first, vec sum, vec square,
-                        double *restrict mean, double *restrict squares) {
+static void put_box_moments(int64_t pixels, int64_t count, vec first, vec sum, vec square,
+                            double *restrict mean, double *restrict squares) {
     float f[LANES], s[LANES], q[LANES];
     store(f, first);
     store(s, sum);
@@ -173,8 +173,8 @@ INLINE void put_panel(const int vectors, const sweep_job *job, const box *b, int
         }
     double *mean = job->moments + index * 2 * job->s.out + column;
     for (int j = 0; j < vectors && job->moments != NULL; j++)
-        put_moments(b->pixels, left - j * LANES, first[j], sum[j], square[j], mean + j * LANES,
-                    mean + job->s.out + j * LANES);
+        put_box_moments(b->pixels, left - j * LANES, first[j], sum[j], square[j], mean + j * LANES,
+                        mean + job->s.out + j * LANES);
 }
 
 static void finish_panel(const sweep_job *job, const box *b, int64_t index, int64_t panel,
@@ -224,7 +224,7 @@ static void run_sweep(mi_context *ctx, sweep_job *job, void *work) {
 }
 
 /* The boxes' moments, one after another, into the first (Chan, Golub and LeVeque, 1979). */
-static void add_moments(const sweep_job *job, float *mean, float *variance) {
+static void join_moments(const sweep_job *job, float *mean, float *variance) {
     const sweep *s = &job->s;
     double *restrict total = job->moments, *restrict squares = total + s->out;
     double count = (double)box_of(s, 0).pixels;
@@ -254,7 +254,7 @@ static void direct(mi_context *ctx, const mi__conv *s, const void *x, const void
     job.moments = mean != NULL ? work : NULL;
     run_sweep(ctx, &job, work);
     if (mean != NULL)
-        add_moments(&job, mean, variance);
+        join_moments(&job, mean, variance);
 }
 
 static void direct_backward_data(mi_context *ctx, const mi__conv *s, const void *dy,
