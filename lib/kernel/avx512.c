@@ -1,31 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#define MI__REAL float
-#include "template.h"
-#include "vector.h"
-
-#include "activation_tmpl.c"
-#include "columns_tmpl.c"
-#include "norm_tmpl.c"
-#include "pool_tmpl.c"
-#include "scores_linear_tmpl.c"
-#include "scores_vector_tmpl.c"
-
-#include "joint_tmpl.c"
-#include "multiply_tmpl.c"
-#include "product_tmpl.c"
-#include "tile_tmpl.c"
-
-#include "plan_tmpl.c"
-
-#include "winograd_tmpl.c"
-
-#include "patch_tmpl.c"
-
-#include "direct_tmpl.c"
-
-#include "direct_weight_tmpl.c"
-
-#include "convolve_tmpl.c"
+#define MI__VECTOR_BYTES 64
+#include "tuned_tmpl.c"
 
 extern const mi__kernels mi__kernels_avx512;
 const mi__kernels mi__kernels_avx512 = KERNELS("avx512");

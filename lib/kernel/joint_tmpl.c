@@ -2,7 +2,7 @@
 /* What joint matrices are made of, in vectors of double: probabilities come in as float, sums are
  * in double, and where there are few classes neither product would gain from float. */
 
-#if defined(__AVX512F__)
+#if MI__VECTOR_BYTES == 64
 
 typedef __m512d wide;
 #define WIDE 8
@@ -62,7 +62,7 @@ INLINE vec_bits larger_vec_bits(vec_bits a, vec b) {
     return _mm512_max_epu32(a, _mm512_castps_si512(b));
 }
 
-#else
+#elif MI__VECTOR_BYTES == 32
 
 typedef __m256d wide;
 #define WIDE 4
@@ -118,6 +118,71 @@ INLINE vec_bits no_vec_bits(void) {
 
 INLINE vec_bits larger_vec_bits(vec_bits a, vec b) {
     return _mm256_max_epu32(a, _mm256_castps_si256(b));
+}
+
+#else
+
+typedef double_pair wide;
+#define WIDE 2
+typedef int64_t wide_mask; /* how many */
+
+INLINE wide_mask first_wide(int64_t count) {
+    return MI__MIN(count, WIDE);
+}
+
+INLINE wide wide_of(double x) {
+    return (wide){x, x};
+}
+
+INLINE wide wide_load(const double *p) {
+    return (wide){p[0], p[1]};
+}
+
+INLINE void wide_store(double *p, wide x) {
+    p[0] = x[0];
+    p[1] = x[1];
+}
+
+INLINE wide wide_madd(wide a, wide b, wide c) {
+#ifdef __aarch64__
+    return vfmaq_f64(c, a, b);
+#else
+    return a * b + c;
+#endif
+}
+
+INLINE void wide_to_floats(float *p, wide_mask some, wide x) {
+    for (int64_t i = 0; i < some; i++)
+        p[i] = (float)x[i];
+}
+
+typedef lane_bits float_bits;
+
+INLINE float_bits bits_of(const float *p, wide_mask some) {
+    return (float_bits)load_some(p, some);
+}
+
+INLINE wide wide_from_bits(float_bits x) {
+    return widened((vec)x).low;
+}
+
+INLINE float_bits larger_bits(float_bits a, float_bits b) {
+    const float_bits larger = (float_bits)(a > b);
+    return (a & larger) | (b & ~larger);
+}
+
+INLINE float_bits no_bits(void) {
+    return (float_bits){0};
+}
+
+typedef lane_bits vec_bits;
+
+INLINE vec_bits no_vec_bits(void) {
+    return no_bits();
+}
+
+INLINE vec_bits larger_vec_bits(vec_bits a, vec b) {
+    return larger_bits(a, (vec_bits)b);
 }
 
 #endif
@@ -188,7 +253,7 @@ INLINE vec_bits lowest_rows(const int rows, int64_t c, const float *x, int64_t l
                             vec_bits bits) {
     for (int64_t k = 0; k < c; k += LANES) {
         vec least = load_lanes(low + k, c - k);
-#pragma GCC unroll 4
+        UNROLL_ALL
         for (int i = 0; i < rows; i++) {
             const vec value = load_lanes(x + i * ldx + k, c - k);
             bits = larger_vec_bits(bits, value);
@@ -228,31 +293,33 @@ INLINE void one_tile(const int vectors, const mi__tiles *t, int64_t i, int64_t j
     const double *a = t->a + i * t->row, *b = t->b + j;
     double *c = t->c + i * t->ldc + j;
     wide sum[MI__TILE_ROWS][PANEL_VECTORS];
-#pragma GCC unroll 6
-    for (int r = 0; r < MI__TILE_ROWS; r++)
-#pragma GCC unroll 4
+    UNROLL_ALL
+    for (int r = 0; r < MI__TILE_ROWS; r++) {
+        UNROLL_ALL
         for (int s = 0; s < vectors; s++)
             sum[r][s] = wide_of(0);
+    }
     for (int64_t k = 0; k < t->depth; k++, a += t->step, b += t->ldb) {
         wide right[PANEL_VECTORS];
-#pragma GCC unroll 4
+        UNROLL_ALL
         for (int s = 0; s < vectors; s++)
             right[s] = wide_load(b + s * WIDE);
-#pragma GCC unroll 6
+        UNROLL_ALL
         for (int r = 0; r < MI__TILE_ROWS; r++) {
             wide left = wide_of(a[r * t->row]);
-#pragma GCC unroll 4
+            UNROLL_ALL
             for (int s = 0; s < vectors; s++)
                 sum[r][s] = wide_madd(left, right[s], sum[r][s]);
         }
     }
-#pragma GCC unroll 6
-    for (int r = 0; r < MI__TILE_ROWS; r++)
-#pragma GCC unroll 4
+    UNROLL_ALL
+    for (int r = 0; r < MI__TILE_ROWS; r++) {
+        UNROLL_ALL
         for (int s = 0; s < vectors; s++) {
             double *to = c + r * t->ldc + s * WIDE;
             wide_store(to, t->add ? (wide)(wide_load(to) + sum[r][s]) : sum[r][s]);
         }
+    }
 }
 
 static void tiles(const mi__tiles *t, int64_t begin, int64_t end) {

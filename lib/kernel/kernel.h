@@ -4,7 +4,8 @@
 
 /* The arithmetic of networks and objectives. A table of kernels works in one precision; buffers are
  * `void *` of that precision, so that layers above are written once. There is a plain C table for
- * float and one for double from the same source (the reference), and tuned ones.
+ * float and one for double from the same source (the reference), and tuned ones for float: "generic"
+ * for any processor, the others for instruction sets.
  *
  * Feature maps are NHWC: [n][h][w][c]. For everything that doesn't look at neighbours a map is a
  * matrix of `rows` = n * h * w by c. No kernel allocates: where it needs room, *_work() tells the
@@ -48,7 +49,7 @@ typedef struct mi__tiles {
 } mi__tiles;
 
 typedef struct mi__kernels {
-    const char *name; /* "generic", "avx2", "avx512", "float64" */
+    const char *name; /* "reference", "generic", "avx2", "avx512", "float64" */
     size_t real;      /* bytes of an element */
 
     /* y += bias in every row; and dbias = column sums of dy, with norm_work() bytes. */
@@ -169,13 +170,14 @@ typedef struct mi__kernels {
                      double *g);
 } mi__kernels;
 
-extern const mi__kernels mi__kernels_f64;     /* the reference in double */
-extern const mi__kernels mi__kernels_generic; /* the reference in float */
+extern const mi__kernels mi__kernels_f64;       /* the reference in double */
+extern const mi__kernels mi__kernels_reference; /* the reference in float */
 
 /* The best float table for this processor, or the one that LIBMI_CPU forces. */
 const mi__kernels *mi__kernels_select(void);
 
-/* The index-th float table that this processor can run, best first; NULL past the last. */
+/* The index-th float table that this processor can run, best first, the reference last; NULL past
+ * it. */
 const mi__kernels *mi__kernels_list(int32_t index);
 
 /* The BLAS and, where it tells, its configuration, for mi_build_info(). */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The product of matrices with 32 registers of 16 floats: C is made in tiles of up to 6 x 64 that
- * stay in registers while DEPTH terms are added. For each DEPTH a block of B is packed into panels
- * as wide as a tile, which stay in the L2 cache while the rows of A pass. Where A is transposed, a
- * strip of it is packed too: columns at strides of powers of two compete for the same lines of a
- * cache. Threads share out the elements of C, and each element is the same sum whoever makes it. */
+/* The product of matrices: C is made in tiles that stay in registers while DEPTH terms are added.
+ * For each DEPTH a block of B is packed into panels as wide as a tile, which stay in the L2 cache
+ * while the rows of A pass. Where A is transposed, a strip of it is packed too: columns at strides
+ * of powers of two compete for the same lines of a cache. Threads share out the elements of C, and
+ * each element is the same sum whoever makes it. */
 
 #define DEPTH 256
 #define BLOCK_COLS 384        /* of B: 384 KiB with all of DEPTH */
@@ -12,13 +12,6 @@
 #define WORTH (1 << 21)       /* multiplications that pay for waking another thread */
 #define PITCH (STRIP + LANES) /* of a packed strip: an odd number of lines of a cache */
 #define PART_FLOATS (DEPTH * (BLOCK_COLS + PITCH))
-
-/* Clang must unroll before it gives arrays registers, which it does for this form alone. */
-#ifdef __clang__
-#define UNROLL_ALL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL_ALL _Pragma("GCC unroll 8")
-#endif
 
 typedef struct product_job {
     bool ta, tb;
@@ -29,99 +22,23 @@ typedef struct product_job {
     int64_t row_parts, col_parts; /* how C is shared out */
 } product_job;
 
-/* C = beta C + A B for one tile; element (i, l) of A is at i * row + l * step. The last vector of a
- * row has `last` lanes. */
-INLINE void product_tile(const int rows, const int vectors, int64_t depth, const float *a,
-                         int64_t row, int64_t step, const float *b, int64_t ldb, int64_t last,
-                         float beta, float *c, int64_t ldc) {
-    vec sum[ROWS][PANEL_VECTORS];
-    UNROLL_ALL
-    for (int i = 0; i < rows; i++) {
-        UNROLL_ALL
-        for (int j = 0; j < vectors; j++) {
-            sum[i][j] = broadcast(0);
-            __builtin_prefetch(c + i * ldc + j * LANES, 1);
-        }
-    }
-    for (int64_t l = 0; l < depth; l++, a += step, b += ldb) {
-        vec right[PANEL_VECTORS];
-        UNROLL_ALL
-        for (int j = 0; j < vectors; j++)
-            right[j] = j + 1 < vectors ? load(b + j * LANES) : load_some(b + j * LANES, last);
-        UNROLL_ALL
-        for (int i = 0; i < rows; i++) {
-            vec left = broadcast(a[i * row]);
-            UNROLL_ALL
-            for (int j = 0; j < vectors; j++)
-                sum[i][j] = madd(left, right[j], sum[i][j]);
-        }
-    }
-    UNROLL_ALL
-    for (int i = 0; i < rows; i++) {
-        UNROLL_ALL
-        for (int j = 0; j < vectors; j++) {
-            float *to = c + i * ldc + j * LANES;
-            int64_t count = j + 1 < vectors ? LANES : last;
-            if (beta != 0)
-                sum[i][j] = madd(broadcast(beta), load_some(to, count), sum[i][j]);
-            store_some(to, count, sum[i][j]);
-        }
-    }
-}
-
-typedef void (*tile_function)(int64_t depth, const float *a, int64_t row, int64_t step,
-                              const float *b, int64_t ldb, int64_t last, float beta, float *c,
-                              int64_t ldc);
-
-#define TILE(rows, vectors)                                                                        \
-    static void tile_##rows##_##vectors(int64_t depth, const float *a, int64_t row, int64_t step,  \
-                                        const float *b, int64_t ldb, int64_t last, float beta,     \
-                                        float *c, int64_t ldc) {                                   \
-        product_tile(rows, vectors, depth, a, row, step, b, ldb, last, beta, c, ldc);              \
-    }
-#define TILES(rows) TILE(rows, 1) TILE(rows, 2) TILE(rows, 3) TILE(rows, 4)
-#define NAMES(rows)                                                                                \
-    { tile_##rows##_1, tile_##rows##_2, tile_##rows##_3, tile_##rows##_4 }
-
-/* clang-format off */
-TILES(1) TILES(2) TILES(3) TILES(4) TILES(5) TILES(6)
-
-static const tile_function tile_functions[ROWS][PANEL_VECTORS] = {
-    NAMES(1), NAMES(2), NAMES(3), NAMES(4), NAMES(5), NAMES(6)};
-/* clang-format on */
-
 /* -- packing ---------------------------------------------------------------------------------- */
 
-/* Four columns of 16 rows become four rows of 16. */
+/* Four columns of up to LANES rows become four rows. */
 INLINE void transpose_quad(const float *from, int64_t ld, int64_t rows, int64_t columns, float *to,
                            int64_t width) {
-    __m512 x[4];
-    const __mmask8 mask = (__mmask8)((1 << columns) - 1);
+    vec x[4];
     UNROLL_ALL
-    for (int i = 0; i < 4; i++) {
-        __m128 q[4];
-        UNROLL_ALL
-        for (int j = 0; j < 4; j++)
-            q[j] = j * 4 + i < rows ? _mm_maskz_loadu_ps(mask, from + (j * 4 + i) * ld)
-                                    : _mm_setzero_ps();
-        x[i] = _mm512_castps128_ps512(q[0]);
-        x[i] = _mm512_insertf32x4(x[i], q[1], 1);
-        x[i] = _mm512_insertf32x4(x[i], q[2], 2);
-        x[i] = _mm512_insertf32x4(x[i], q[3], 3);
-    }
-    __m512d low01 = _mm512_castps_pd(_mm512_unpacklo_ps(x[0], x[1]));
-    __m512d low23 = _mm512_castps_pd(_mm512_unpacklo_ps(x[2], x[3]));
-    __m512d high01 = _mm512_castps_pd(_mm512_unpackhi_ps(x[0], x[1]));
-    __m512d high23 = _mm512_castps_pd(_mm512_unpackhi_ps(x[2], x[3]));
-    const __m512d y[4] = {_mm512_unpacklo_pd(low01, low23), _mm512_unpackhi_pd(low01, low23),
-                          _mm512_unpacklo_pd(high01, high23), _mm512_unpackhi_pd(high01, high23)};
+    for (int i = 0; i < 4; i++)
+        x[i] = load_quads(from + i * ld, 4 * ld, (rows - i + 3) / 4, columns);
+    transpose_quads(x);
     UNROLL_ALL
     for (int i = 0; i < 4; i++)
         if (i < columns)
-            store(to + i * width, _mm512_castpd_ps(y[i]));
+            store(to + i * width, x[i]);
 }
 
-/* to[l][0..15] = from[0..15][l], rows beyond `rows` being 0. */
+/* to[l][0..LANES-1] = from[0..LANES-1][l], rows beyond `rows` being 0. */
 static void transpose_rows(const float *from, int64_t ld, int64_t rows, int64_t depth, float *to,
                            int64_t width) {
     int64_t l = 0;
@@ -175,17 +92,21 @@ typedef struct product_block {
 /* One tile's height of the block. */
 static void multiply_tiles(const product_job *p, const product_block *k, span rows) {
     const int64_t depth = length(k->terms), panels = parts_of(length(k->cols), PANEL);
-    const float *a = k->a + (rows.begin - k->rows.begin) * k->row;
-    const float beta = k->terms.begin == 0 ? (float)p->beta : 1;
+    register_tile t = {.depth = depth,
+                       .a = k->a + (rows.begin - k->rows.begin) * k->row,
+                       .row = k->row,
+                       .step = k->step,
+                       .ldc = p->ldc,
+                       .beta = k->terms.begin == 0 ? (float)p->beta : 1};
     for (int64_t i = 0; i < panels; i++) {
         span cols = part_of(k->cols, LANES, panels, i);
         int64_t vectors = parts_of(length(cols), LANES);
-        const float *b = k->b != NULL ? k->b + (cols.begin - k->cols.begin) * depth
-                                      : p->b + k->terms.begin * p->ldb + cols.begin;
-        tile_functions[length(rows) - 1][vectors - 1](
-            depth, a, k->row, k->step, b, k->b != NULL ? vectors * LANES : p->ldb,
-            length(cols) - (vectors - 1) * LANES, beta, p->c + rows.begin * p->ldc + cols.begin,
-            p->ldc);
+        t.b = k->b != NULL ? k->b + (cols.begin - k->cols.begin) * depth
+                           : p->b + k->terms.begin * p->ldb + cols.begin;
+        t.ldb = k->b != NULL ? vectors * LANES : p->ldb;
+        t.c = p->c + rows.begin * p->ldc + cols.begin;
+        t.last = length(cols) - (vectors - 1) * LANES;
+        tile_functions[length(rows) - 1][vectors - 1](&t);
     }
 }
 

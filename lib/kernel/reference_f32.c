@@ -13,4 +13,4 @@
 
 #include "conv_tmpl.c"
 
-const mi__kernels mi__kernels_generic = KERNELS("generic");
+const mi__kernels mi__kernels_reference = KERNELS("reference");

@@ -9,11 +9,12 @@ typedef struct reduced {
     vec n, r;
 } reduced;
 
-/* Both parts of ln 2 are positive: of whatever x > 0, r is not NaN, -infinity at worst. */
+/* The first part of ln 2 has 15 bits, so that n times it needs no rounding. Both are positive: of
+ * whatever x > 0, r is not NaN, -infinity at worst. */
 INLINE reduced reduce(vec x) {
     const vec n = nearest(x * broadcast(1.44269504f));
-    const vec r = madd(n, broadcast(-0x1.62e42ep-1f), x);
-    return (reduced){n, madd(n, broadcast(-0x1.efa39ep-25f), r)};
+    const vec r = madd(n, broadcast(-0x1.62e4p-1f), x);
+    return (reduced){n, madd(n, broadcast(-0x1.7f7d1cp-20f), r)};
 }
 
 /* exp(r) = 1 + r + r^2 times this; exp(r) - 1 to 1.4e-8 of itself. As it ends in an even power,

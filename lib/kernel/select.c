@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifdef LIBMI_X86_KERNELS
-extern const mi__kernels mi__kernels_avx512, mi__kernels_avx2;
+extern const mi__kernels mi__kernels_avx512, mi__kernels_avx2, mi__kernels_generic;
 
+#ifdef LIBMI_X86_KERNELS
 static bool has_avx512(void) {
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512vl");
@@ -17,7 +17,6 @@ static bool has_avx2(void) {
 }
 #endif
 
-/* The index-th table that this processor can run, best first; NULL past the last. */
 const mi__kernels *mi__kernels_list(int32_t index) {
 #ifdef LIBMI_X86_KERNELS
     if (has_avx512() && index-- == 0)
@@ -25,7 +24,11 @@ const mi__kernels *mi__kernels_list(int32_t index) {
     if (has_avx2() && index-- == 0)
         return &mi__kernels_avx2;
 #endif
-    return index == 0 ? &mi__kernels_generic : NULL;
+#ifdef LIBMI_VECTOR_KERNELS
+    if (index-- == 0)
+        return &mi__kernels_generic;
+#endif
+    return index == 0 ? &mi__kernels_reference : NULL;
 }
 
 const mi__kernels *mi__kernels_select(void) {

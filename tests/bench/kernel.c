@@ -200,6 +200,11 @@ static const factors *chosen(const bench *b) {
         {"joint", true, false, 1000, 1000, 1024, 0},
         {"gradient of z", false, false, 1024, 100, 100, 0},
         {"gradient of z", false, false, 1024, 1000, 1000, 0},
+        {"dense", false, false, 64, 256, 256, 0},
+        {"dense", false, false, 64, 1024, 4096, 0},
+        {"dense, gradient of x", false, true, 64, 4096, 1024, 0},
+        {"heads, gradient of weights", true, false, 4096, 300, 1024, 0},
+        {"heads, gradient of x", false, true, 1024, 4608, 300, 0},
     };
     return b->c < (int64_t)(sizeof all / sizeof *all) ? &all[b->c] : NULL;
 }

@@ -13,7 +13,7 @@ static void near(double a, double b, double tolerance) {
 
 START_TEST(test_widen) {
     enum { ROWS = 5, MOST = 27, LD = 30 };
-    const mi__kernels *k, *reference = &mi__kernels_generic;
+    const mi__kernels *k, *reference = &mi__kernels_reference;
     mi__random r = mi__random_at(1, 0, 0);
     for (int32_t table = 0; (k = mi__kernels_list(table)) != NULL; table++)
         for (int64_t c = 2; c <= MOST; c++)
@@ -65,7 +65,7 @@ END_TEST
 START_TEST(test_lowest_and_lift) {
     enum { MOST = 70, LD = 75, ROWS = 11 };
     const float wrong[] = {NAN, -NAN, INFINITY, -INFINITY, -FLT_TRUE_MIN, -1};
-    const mi__kernels *k, *reference = &mi__kernels_generic;
+    const mi__kernels *k, *reference = &mi__kernels_reference;
     mi__random r = mi__random_at(5, 0, 0);
     for (int32_t table = 0; (k = mi__kernels_list(table)) != NULL; table++)
         for (int64_t c = 1; c <= MOST; c++)

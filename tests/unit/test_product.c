@@ -31,7 +31,7 @@ static void check_gemm(const mi__kernels *k, bool ta, bool tb, int64_t m, int64_
 }
 
 START_TEST(gemm_agrees) {
-    const mi__kernels *tables[] = {&mi__kernels_generic, &mi__kernels_f64};
+    const mi__kernels *tables[] = {&mi__kernels_reference, &mi__kernels_f64};
     for (int i = 0; i < 12 * 8; i++)
         check_gemm(tables[i % 2], i & 1, i & 2, 1 + below(20), 1 + below(20), below(20),
                    i & 4 ? 0.5 : 0);
