@@ -34,6 +34,17 @@ typedef struct mi__norm {
     bool pool;    /* then the greatest of each 2 x 2 window, as in max_pool */
 } mi__norm;
 
+/* m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2,
+ * w -= decay w + rate m / (sqrt(v) / correction2 + epsilon). */
+typedef struct mi__adam {
+    double rate, decay, beta1, beta2, epsilon, correction2;
+} mi__adam;
+
+/* m = momentum m + g + decay w, w -= rate m. */
+typedef struct mi__sgd {
+    double rate, decay, momentum;
+} mi__sgd;
+
 /* A product in float64: c = a b, or c += a b. Element (i, k) of a is at i * row + k * step; b has
  * `depth` rows. There are whole tiles of c: its rows are counted in tiles, its columns, which are
  * those of b, are a multiple of a tile's. */
@@ -75,10 +86,11 @@ typedef struct mi__kernels {
                     void *variance, void *work);
     /* Batch normalisation, the activation and the pool behind it: v = (x - mean) inverse scale +
      * shift, y = v > 0 ? v : slope v, then its windows' greatest. `inverse` is the caller's
-     * 1 / sqrt(variance + epsilon). */
+     * 1 / sqrt(variance + epsilon), slope >= 0. */
     void (*norm)(mi_context *ctx, const mi__norm *shape, const void *x, const void *scale,
                  const void *shift, const void *mean, const void *inverse, void *y);
-    /* The same back, mean and variance being those of x itself. dx may be x, or, without a pool,
+    /* The same back, mean and variance being those of x itself; of a window, the first of the
+     * greatest v gets the gradient. dx may be x, or, without a pool,
      * dy. work: norm_work() bytes for the rows of x. */
     void (*norm_backward)(mi_context *ctx, const mi__norm *shape, const void *x, const void *scale,
                           const void *shift, const void *mean, const void *inverse, const void *dy,
@@ -102,20 +114,29 @@ typedef struct mi__kernels {
     void (*global_pool)(mi_context *ctx, const mi__map *in, const void *x, void *y);
     void (*global_pool_backward)(mi_context *ctx, const mi__map *in, const void *dy, void *dx);
 
-    /* Softmax of each row, shifted by its maximum. Rows of x and dx may be longer than c: ldx. y may
-     * be x, dx may be dy, where ldx is c. */
+    /* Global maximum; the gradient goes to the first of equal ones. dx may be x. */
+    void (*global_max_pool)(mi_context *ctx, const mi__map *in, const void *x, void *y);
+    void (*global_max_pool_backward)(mi_context *ctx, const mi__map *in, const void *x,
+                                     const void *dy, void *dx);
+
+    /* Softmax of each row, shifted by its maximum. Rows of x and dx may be longer than c: ldx. y
+     * may be x, dx may be dy, where ldx is c. */
     void (*softmax)(mi_context *ctx, int64_t rows, int64_t c, const void *x, int64_t ldx, void *y);
     void (*softmax_backward)(mi_context *ctx, int64_t rows, int64_t c, const void *y,
                              const void *dy, void *dx, int64_t ldx);
 
     /* C[m][n] = beta C + op(A) op(B), op = transposition where the flag is set; row-major. With
-     * beta 0, C is not read. On the context's threads, split over the rows or columns of C alone, so
-     * that results don't depend on them; in the reference through cblas. work: product_work()
+     * beta 0, C is not read. On the context's threads, split over the rows or columns of C alone,
+     * so that results don't depend on them; in the reference through cblas. work: product_work()
      * bytes, 64-aligned. */
     size_t (*product_work)(const mi_context *ctx);
     void (*product)(mi_context *ctx, bool ta, bool tb, int64_t m, int64_t n, int64_t k,
                     const void *a, int64_t lda, const void *b, int64_t ldb, double beta, void *c,
                     int64_t ldc, void *work);
+
+    /* Updates of a stretch of n weights, on the calling thread, in the table's own precision. */
+    void (*adam)(int64_t n, const mi__adam *u, const void *g, void *m, void *v, void *w);
+    void (*sgd)(int64_t n, const mi__sgd *u, const void *g, void *m, void *w);
 
     /* -- scores: stretches of n >= 0 of them, on the calling thread. Sums come out in float64;
      * within, at most 256 terms are added in the table's own precision, in an order that n alone

@@ -240,6 +240,7 @@ static void uncovered_backward(const norm_job *job, int64_t pixel, int64_t count
     }
 }
 
+/* The first pixel that has the greatest v takes g away from the others. */
 static void window_backward(const norm_job *job, const real *x, const real *dy, real *dx) {
     const int64_t c = job->c, stride = job->in.w * c;
     const real slope = job->slope;
@@ -256,10 +257,10 @@ static void window_backward(const norm_job *job, const real *x, const real *dy, 
         const real v0 = d0 * factor[i] + shift[i], v1 = d1 * factor[i] + shift[i];
         const real v2 = d2 * factor[i] + shift[i], v3 = d3 * factor[i] + shift[i];
         const real top = v1 > v0 ? v1 : v0, low = v3 > v2 ? v3 : v2;
-        const real g = (low > top ? low : top) > 0 ? dy[i] : slope * dy[i];
-        const real to_low = low > top ? g : 0, to_top = low > top ? 0 : g;
-        const real g0 = v1 > v0 ? 0 : to_top, g1 = v1 > v0 ? to_top : 0;
-        const real g2 = v3 > v2 ? 0 : to_low, g3 = v3 > v2 ? to_low : 0;
+        const real v = low > top ? low : top, g = v > 0 ? dy[i] : slope * dy[i];
+        const real g0 = v0 == v ? g : 0, after0 = g - g0;
+        const real g1 = v1 == v ? after0 : 0, after1 = after0 - g1;
+        const real g2 = v2 == v ? after1 : 0, g3 = after1 - g2;
         dx[i] = factor[i] * (g0 - mean_g[i] - d0 * by_mean[i]);
         dx[c + i] = factor[i] * (g1 - mean_g[i] - d1 * by_mean[i]);
         dx[stride + i] = factor[i] * (g2 - mean_g[i] - d2 * by_mean[i]);

@@ -157,3 +157,54 @@ static void global_pool_backward(mi_context *ctx, const mi__map *in, const void 
     pool_job job = {.in = *in, .dy = dy, .dx = dx};
     mi__parallel_for(ctx, in->n, global_pool_backward_image, &job);
 }
+
+/* -- maximum of the map ----------------------------------------------------------------------- */
+
+#define CHANNELS 64 /* at a time */
+
+/* The greatest of each of `count` channels from x on. */
+static void greatest_of_map(const mi__map *m, int64_t count, const real *restrict x,
+                            real *restrict y) {
+    memcpy(y, x, (size_t)count * sizeof *y);
+    for (int64_t p = 1; p < m->h * m->w; p++)
+        for (int64_t i = 0; i < count; i++)
+            y[i] = x[p * m->c + i] > y[i] ? x[p * m->c + i] : y[i];
+}
+
+static void global_max_pool_image(void *arg, int64_t n) {
+    const pool_job *job = arg;
+    greatest_of_map(&job->in, job->in.c, job->x + n * map_size(&job->in), job->y + n * job->in.c);
+}
+
+static void global_max_pool(mi_context *ctx, const mi__map *in, const void *x, void *y) {
+    pool_job job = {.in = *in, .x = x, .y = y};
+    mi__parallel_for(ctx, in->n, global_max_pool_image, &job);
+}
+
+/* The first pixel with the maximum takes the gradient away from the others. */
+static void global_max_pool_backward_image(void *arg, int64_t n) {
+    const pool_job *job = arg;
+    const mi__map m = job->in;
+    for (int64_t first = 0; first < m.c; first += CHANNELS) {
+        const int64_t count = MI__MIN(m.c - first, CHANNELS);
+        const real *x = job->x + n * map_size(&m) + first;
+        real *dx = job->dx + n * map_size(&m) + first;
+        real most[CHANNELS], left[CHANNELS];
+        greatest_of_map(&m, count, x, most);
+        memcpy(left, job->dy + n * m.c + first, (size_t)count * sizeof *left);
+        for (int64_t p = 0; p < m.h * m.w; p++) {
+            INDEPENDENT
+            for (int64_t i = 0; i < count; i++) {
+                const real g = x[p * m.c + i] == most[i] ? left[i] : 0;
+                dx[p * m.c + i] = g;
+                left[i] -= g;
+            }
+        }
+    }
+}
+
+static void global_max_pool_backward(mi_context *ctx, const mi__map *in, const void *x,
+                                     const void *dy, void *dx) {
+    pool_job job = {.in = *in, .x = x, .dy = dy, .dx = dx};
+    mi__parallel_for(ctx, in->n, global_max_pool_backward_image, &job);
+}

@@ -10,6 +10,9 @@
 #include "product_blas_tmpl.c"
 #include "scores_linear_tmpl.c"
 #include "scores_tmpl.c"
+#include "update_tmpl.c"
+
+#include "softmax_tmpl.c"
 
 #include "conv_tmpl.c"
 

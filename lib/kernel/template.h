@@ -52,10 +52,11 @@ static inline void fetch_ahead(const real *p, int64_t count) {
         .leaky_backward = leaky_backward, .max_pool = max_pool,                                    \
         .max_pool_backward = max_pool_backward, .mean_pool = mean_pool,                            \
         .mean_pool_backward = mean_pool_backward, .global_pool = global_pool,                      \
-        .global_pool_backward = global_pool_backward, .softmax = softmax,                          \
-        .softmax_backward = softmax_backward, .product_work = product_work, .product = product,    \
-        .extent = extent, .sum = sum, .dot = dot, .fill = fill, .scale = scale,                    \
-        .add_scaled = add_scaled, .exp_sum = exp_sum, .exp_clipped = exp_clipped,                  \
+        .global_pool_backward = global_pool_backward, .global_max_pool = global_max_pool,          \
+        .global_max_pool_backward = global_max_pool_backward, .adam = adam, .sgd = sgd,            \
+        .softmax = softmax, .softmax_backward = softmax_backward, .product_work = product_work,    \
+        .product = product, .extent = extent, .sum = sum, .dot = dot, .fill = fill,                \
+        .scale = scale, .add_scaled = add_scaled, .exp_sum = exp_sum, .exp_clipped = exp_clipped,  \
         .max_columns = max_columns, .exp_columns = exp_columns,                                    \
         .exp_rows_columns = exp_rows_columns, .softplus_sum = softplus_sum, .tanh_sum = tanh_sum,  \
         .widen = widen, .narrow = narrow, .lowest = lowest, .lift = lift, .tiles = tiles,          \

@@ -10,6 +10,9 @@
 #include "pool_tmpl.c"
 #include "scores_linear_tmpl.c"
 #include "scores_vector_tmpl.c"
+#include "update_tmpl.c"
+
+#include "softmax_tmpl.c"
 
 #include "joint_tmpl.c"
 #include "multiply_tmpl.c"

@@ -244,6 +244,14 @@ static void global_pool_backward(function *f) {
     k->global_pool_backward(f->ctx, &f->map, f->dy, f->gradient[0]);
 }
 
+static void global_max_pool_forward(function *f) {
+    k->global_max_pool(f->ctx, &f->map, f->input[0], f->y);
+}
+
+static void global_max_pool_backward(function *f) {
+    k->global_max_pool_backward(f->ctx, &f->map, f->input[0], f->dy, f->gradient[0]);
+}
+
 #define CHECK_X(title, map_, outputs_, slope_)                                                     \
     check((function){.name = #title,                                                               \
                      .map = map_,                                                                  \
@@ -272,6 +280,7 @@ START_TEST(pools) {
         CHECK_X(max_pool, maps[i], pooled(&maps[i]), 0);
         CHECK_X(mean_pool, maps[i], pooled(&maps[i]), 0);
         CHECK_X(global_pool, maps[i], maps[i].n * maps[i].c, 0);
+        CHECK_X(global_max_pool, maps[i], maps[i].n * maps[i].c, 0);
     }
 }
 END_TEST

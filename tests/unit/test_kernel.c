@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Activations, pools, softmax, and the choice of a table: every table against the reference in
- * float64. */
+/* Activations, pools, softmax, updates, and the choice of a table: every table against the
+ * reference in float64. */
 #include "kernel_case.h"
 
 static void run_leaky(const mi__kernels *k, mi_context *ctx, const shape *s, result *r) {
@@ -33,6 +33,11 @@ static void run_global_pool(const mi__kernels *k, mi_context *ctx, const shape *
     void *x = values(k, count, 1, 0), *dy = values(k, m->n * m->c, 2, 0);
     k->global_pool(ctx, m, x, section(k, r, m->n * m->c));
     k->global_pool_backward(ctx, m, dy, section(k, r, count));
+    k->global_max_pool(ctx, m, x, section(k, r, m->n * m->c));
+    void *dx = section(k, r, count);
+    k->global_max_pool_backward(ctx, m, x, dy, dx);
+    k->global_max_pool_backward(ctx, m, x, dy, x);
+    ck_assert_mem_eq(x, dx, (size_t)count * k->real);
     give_back(x), give_back(dy);
 }
 
@@ -47,6 +52,25 @@ static void run_softmax(const mi__kernels *k, mi_context *ctx, const shape *s, r
     ck_assert_mem_eq(x, y, (size_t)(rows * c) * k->real);
     ck_assert_mem_eq(dy, dx, (size_t)(rows * c) * k->real);
     give_back(x), give_back(dy);
+}
+
+/* Twice, so that the second begins with moments that the first left. */
+static void run_updates(const mi__kernels *k, mi_context *ctx, const shape *s, result *r) {
+    const mi__adam adam = {1e-2, 1e-4, 0.9, 0.999, 1e-8, 0.3};
+    const mi__sgd sgd = {1e-2, 1e-3, 0.9};
+    const int64_t n = map_rows(s) * s->map.c;
+    void *g = values(k, n, 1, 0), *m = values(k, n, 2, 0), *v = values(k, n, 3, 5);
+    void *w = section(k, r, n), *moment = section(k, r, n), *w_sgd = section(k, r, n);
+    void *start = values(k, n, 4, 0);
+    (void)ctx;
+    memcpy(w, start, (size_t)n * k->real), memcpy(w_sgd, start, (size_t)n * k->real);
+    memcpy(moment, m, (size_t)n * k->real);
+    for (int i = 0; i < 2; i++) {
+        k->adam(n, &adam, g, m, v, w);
+        k->sgd(n, &sgd, g, moment, w_sgd);
+    }
+    memcpy(section(k, r, n), v, (size_t)n * k->real);
+    give_back(g), give_back(m), give_back(v), give_back(start);
 }
 
 START_TEST(leaky_agrees) {
@@ -66,6 +90,42 @@ START_TEST(softmax_agrees) {
 }
 END_TEST
 
+START_TEST(updates_agree) {
+    check_random(run_updates, 30, 1e-6);
+}
+END_TEST
+
+/* Every number of every table's softmax is the reference's to 1e-6 of itself, and rows have the sum
+ * 1, whether or not there is something between the rows of x. */
+static void check_probabilities(const mi__kernels *k, int64_t c, int64_t ldx) {
+    enum { ROWS = 33 };
+    mi_context *ctx = make_context(1);
+    void *x = values(k, ROWS * ldx, 1, 0), *y = room(k, ROWS * c);
+    double *x64 = values(&mi__kernels_f64, ROWS * ldx, 1, 0), *y64 = room(&mi__kernels_f64, c);
+    k->softmax(ctx, ROWS, c, x, ldx, y);
+    for (int64_t r = 0; r < ROWS; r++) {
+        double sum = 0;
+        mi__kernels_f64.softmax(ctx, 1, c, x64 + r * ldx, ldx, y64);
+        for (int64_t i = 0; i < c; i++) {
+            sum += get(y, k->real, r * c + i);
+            ck_assert_double_eq_tol(get(y, k->real, r * c + i), y64[i], 1e-6 * y64[i]);
+        }
+        ck_assert_double_eq_tol(sum, 1, 1e-6);
+    }
+    give_back(x), give_back(y), give_back(x64), give_back(y64);
+    mi_context_destroy(ctx);
+}
+
+START_TEST(softmax_is_accurate) {
+    const mi__kernels *k;
+    for (int32_t t = 0; (k = mi__kernels_list(t)) != NULL; t++)
+        for (int64_t c = 1; c < 150; c += c < 20 ? 1 : 13) {
+            check_probabilities(k, c, c);
+            check_probabilities(k, c, c + 3);
+        }
+}
+END_TEST
+
 /* -- known answers, which the reference has to give too -------------------------------------- */
 
 START_TEST(pools_of_one_window) {
@@ -73,18 +133,22 @@ START_TEST(pools_of_one_window) {
     const mi__map map = {1, 2, 2, 1};
     mi_context *ctx = make_context(1);
     for (int first = 0; first < 4; first++) { /* the first of equal maxima takes all */
-        double max, mean, global, dx[4], dmean[4];
+        double max, mean, global, global_max, dx[4], dmean[4], dglobal[4];
         mi__kernels_f64.max_pool(ctx, &map, x[first], &max);
         mi__kernels_f64.max_pool_backward(ctx, &map, x[first], &dy, dx);
         mi__kernels_f64.mean_pool(ctx, &map, x[first], &mean);
         mi__kernels_f64.mean_pool_backward(ctx, &map, &dy, dmean);
         mi__kernels_f64.global_pool(ctx, &map, x[first], &global);
+        mi__kernels_f64.global_max_pool(ctx, &map, x[first], &global_max);
+        mi__kernels_f64.global_max_pool_backward(ctx, &map, x[first], &dy, dglobal);
         ck_assert_double_eq(max, x[first][first]);
         ck_assert_double_eq(mean, (x[first][0] + x[first][1] + x[first][2] + x[first][3]) / 4);
         ck_assert_double_eq(global, mean);
+        ck_assert_double_eq(global_max, max);
         for (int i = 0; i < 4; i++) {
             ck_assert_double_eq(dx[i], i == first ? dy : 0);
             ck_assert_double_eq(dmean[i], dy / 4);
+            ck_assert_double_eq(dglobal[i], dx[i]);
         }
     }
     mi_context_destroy(ctx);
@@ -99,6 +163,20 @@ START_TEST(softmax_of_huge_scores) {
     for (int i = 0; i < 6; i++)
         ck_assert_double_eq(y[i], expected[i]);
     mi_context_destroy(ctx);
+}
+END_TEST
+
+START_TEST(updates_of_one_weight) {
+    const double g = 2;
+    double m = 0, v = 0, w = 1;
+    mi__kernels_f64.adam(1, &(mi__adam){0.1, 0.01, 0.5, 0.75, 1, 0.5}, &g, &m, &v, &w);
+    ck_assert_double_eq(m, 1);
+    ck_assert_double_eq(v, 1);
+    ck_assert_double_eq_tol(w, 1 - (0.01 + 0.1 / 3), 1e-15);
+    m = 4, w = 1;
+    mi__kernels_f64.sgd(1, &(mi__sgd){0.5, 0.25, 0.5}, &g, &m, &w);
+    ck_assert_double_eq(m, 4.25);
+    ck_assert_double_eq(w, 1 - 0.5 * 4.25);
 }
 END_TEST
 
@@ -125,5 +203,6 @@ START_TEST(blas_has_a_name) {
 }
 END_TEST
 
-UNIT_MAIN("kernel", leaky_agrees, pools_agree, softmax_agrees, pools_of_one_window,
-          softmax_of_huge_scores, environment_chooses, blas_has_a_name)
+UNIT_MAIN("kernel", leaky_agrees, pools_agree, softmax_agrees, updates_agree, softmax_is_accurate,
+          pools_of_one_window, softmax_of_huge_scores, updates_of_one_weight, environment_chooses,
+          blas_has_a_name)

@@ -57,6 +57,44 @@ START_TEST(norm_agrees) {
 }
 END_TEST
 
+/* With a pool, what the normalisation and the pool alone do one after the other, ties included. */
+static void check_chain(const mi__kernels *k, const shape *s) {
+    const mi__norm whole = {s->map, s->slope, true}, alone = {s->map, s->slope, false};
+    const mi__map m = s->map;
+    const int64_t rows = map_rows(s), c = m.c, n = rows * c, small = m.n * (m.h / 2) * (m.w / 2);
+    mi_context *ctx = make_context(2);
+    void *x = values(k, n, 1, 0), *dy = values(k, small * c, 2, 0), *mean = values(k, c, 3, 0);
+    void *scale = values(k, c, 4, 0), *shift = values(k, c, 5, 1. / 16384);
+    void *inverse = values(k, c, 6, 5), *work = work_room(k->norm_work(ctx, rows, c));
+    void *y = room(k, small * c), *expected = room(k, small * c), *middle = room(k, n);
+    void *dmiddle = room(k, n), *dscale = room(k, c), *dshift = room(k, c), *dx = room(k, n);
+    k->norm(ctx, &whole, x, scale, shift, mean, inverse, y);
+    k->norm(ctx, &alone, x, scale, shift, mean, inverse, middle);
+    k->max_pool(ctx, &m, middle, expected);
+    ck_assert_mem_eq(y, expected, (size_t)(small * c) * k->real);
+    k->max_pool_backward(ctx, &m, middle, dy, dmiddle);
+    k->norm_backward(ctx, &alone, x, scale, shift, mean, inverse, dmiddle, dmiddle, dscale, dshift,
+                     work);
+    k->norm_backward(ctx, &whole, x, scale, shift, mean, inverse, dy, dx, dscale, dshift, work);
+    for (int64_t i = 0; i < n; i++)
+        ck_assert_double_eq_tol(get(dx, k->real, i), get(dmiddle, k->real, i), 1e-3);
+    void *const all[] = {x, dy,       mean,   scale,   shift,  inverse, work,
+                         y, expected, middle, dmiddle, dscale, dshift,  dx};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        give_back(all[i]);
+    mi_context_destroy(ctx);
+}
+
+START_TEST(pool_follows) {
+    const mi__kernels *k;
+    check_chain(&mi__kernels_f64, &(shape){.map = {2, 5, 7, 19}, .slope = 0.5});
+    for (int32_t t = 0; (k = mi__kernels_list(t)) != NULL; t++)
+        for (int64_t c = 1; c < 100; c = 2 * c + 1)
+            for (int slope = 0; slope < 3; slope++)
+                check_chain(k, &(shape){.map = {2, 5, 7, c}, .slope = slope / 2.});
+}
+END_TEST
+
 START_TEST(bias_agrees) {
     check_random(run_bias, 30, 1e-6);
     check_shape(run_bias, &(shape){.map = {5, 25, 25, 5}, .out = 1}, 1e-6);
@@ -107,5 +145,5 @@ START_TEST(variance_survives_a_large_mean) {
 }
 END_TEST
 
-UNIT_MAIN("norm", norm_agrees, bias_agrees, columns_are_summed_whole,
+UNIT_MAIN("norm", norm_agrees, pool_follows, bias_agrees, columns_are_summed_whole,
           variance_survives_a_large_mean)
