@@ -10,7 +10,10 @@
  *     heads   = head { "," head }
  *     head    = [ count "x" ] ( "softmax" | "linear" ) classes
  *
- *     conv N [bias]      3 x 3 convolution to N channels, stride 1, same size
+ *     conv N [KxK] [stride S] [pad P] [bias]
+ *                        convolution to N channels: a kernel of K x K, 1 to 15 (3x3 unless
+ *                        given), S 1 to 8 (1), P zeros on each side, less than K ((K - 1) / 2,
+ *                        so that 3x3 keeps the size, and 4x4 stride 2 halves an even one)
  *     bn                 batch normalisation, with scale and shift
  *     relu
  *     leaky [slope]      leaky ReLU, slope 0.01 unless given
@@ -22,15 +25,19 @@
  *                        256, then conv 512, bn, relu
  *     vgg-11             the 8 convolutions of VGG-11 with bn and relu
  *     small              vgg-f with 16, 32, 64, 128 channels
+ *     infomax            conv 64 4x4 stride 2, bn, relu, then the same with 128 and
+ *                        256, then dense 1024, bn, relu: the encoder of Deep InfoMax
  *     mlp                dense 256, relu, dense 256, relu
  *
- * For instance "vgg-f | 5 x softmax 10, softmax 50", or "small, gap, dense 64".
+ * For instance "vgg-f | 5 x softmax 10, softmax 50", "small, gap, dense 64", or
+ * "infomax, dense 64".
  * A preset may be followed by further layers, and begins the text; those of its pools that would
  * leave nothing of the map are dropped. A convolution that bn follows has no bias unless asked.
  * Spaces don't matter, except between words and numbers.
  *
  * The architecture vgg-f is that of the VGG family: K. Simonyan, A. Zisserman,
- * ICLR 2015. Batch normalisation: S. Ioffe, C. Szegedy, ICML 2015.
+ * ICLR 2015. Batch normalisation: S. Ioffe, C. Szegedy, ICML 2015. Deep InfoMax:
+ * R. D. Hjelm et al., ICLR 2019.
  */
 
 #include "context.h"
@@ -84,7 +91,7 @@ typedef struct mi_param_info {
     char name[64];        /**< such as "trunk.0.weight" or "head.2.bias" */
     int32_t kind;         /**< an mi_param_kind */
     int32_t dims;         /**< 1 to 4 */
-    int64_t shape[4];     /**< conv: [3][3][in][out]; dense: [in][out]; else [n] */
+    int64_t shape[4];     /**< conv: [K][K][in][out]; dense: [in][out]; else [n] */
     int64_t count;        /**< the product of shape */
 } mi_param_info;
 
@@ -96,7 +103,7 @@ typedef struct mi_param_info {
  * @param options      NULL for the defaults
  * @param[out] out     receives the handle; destroy it with mi_encoder_destroy()
  * @return MI_OK; MI_E_FORMAT (the message points at the character); MI_E_SHAPE
- *         (a pool of a map of 1 pixel, ...); MI_E_ARG; MI_E_ABI; MI_E_NOMEM
+ *         (a pool of a map of 1 pixel, a kernel larger than its padded map, ...); MI_E_ARG; MI_E_ABI; MI_E_NOMEM
  * @since 0.1
  */
 LIBMI_API LIBMI_NODISCARD mi_status mi_encoder_create(mi_context *context, const char *description,

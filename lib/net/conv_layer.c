@@ -1,13 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "net.h"
 
+#include <inttypes.h>
+
 static mi__conv shape_of(const mi__layer *l, const mi__pass *pass) {
-    return (mi__conv){pass->n, l->in.h, l->in.w, l->in.c, l->out.c, 3, 1, 1};
+    return (mi__conv){pass->n, l->in.h, l->in.w, l->in.c, l->width, l->kernel, l->stride, l->pad};
 }
 
 static mi_status plan(mi__layer *l) {
-    l->out = (mi__map){1, l->in.h, l->in.w, l->width};
-    mi__layer_param(l, "weight", MI_PARAM_WEIGHT, 3, 3, l->in.c, l->width);
+    const mi__conv shape = {1, l->in.h, l->in.w, l->in.c, l->width, l->kernel, l->stride, l->pad};
+    if (l->kernel > MI__MIN(l->in.h, l->in.w) + 2 * l->pad)
+        return mi__fail(MI_E_SHAPE,
+                        "a kernel of %" PRId64 " x %" PRId64 " does not fit a map of %" PRId64
+                        " x %" PRId64 " with pad %" PRId64,
+                        l->kernel, l->kernel, l->in.h, l->in.w, l->pad);
+    l->out = mi__conv_map(&shape);
+    mi__layer_param(l, "weight", MI_PARAM_WEIGHT, l->kernel, l->kernel, l->in.c, l->width);
     if (l->bias)
         mi__layer_param(l, "bias", MI_PARAM_BIAS, l->width, 0, 0, 0);
     return MI_OK;

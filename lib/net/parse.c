@@ -24,6 +24,9 @@ static const struct {
     {"small",
      "conv 16, bn, relu, maxpool, conv 32, bn, relu, maxpool, conv 64, bn, relu, maxpool, conv "
      "128, bn, relu"},
+    {"infomax",
+     "conv 64 4x4 stride 2, bn, relu, conv 128 4x4 stride 2, bn, relu, conv 256 4x4 stride 2, bn, "
+     "relu, dense 1024, bn, relu"},
     {"mlp", "dense 256, relu, dense 256, relu"},
 };
 
@@ -76,16 +79,21 @@ static bool take_word(scanner *s, const char *word) {
     return true;
 }
 
-static mi_status take_count(scanner *s, int64_t most, const char *expected, int64_t *out) {
+static mi_status take_number(scanner *s, int64_t least, int64_t most, const char *expected,
+                             int64_t *out) {
     skip_space(s);
     const char *start = s->at;
     int64_t value = 0;
     while (is_digit(*s->at) && value <= most)
         value = value * 10 + (*s->at++ - '0');
-    if (s->at == start || value < 1 || value > most || is_digit(*s->at))
+    if (s->at == start || value < least || value > most || is_digit(*s->at))
         return fail_at(s, start, expected);
     *out = value;
     return MI_OK;
+}
+
+static mi_status take_count(scanner *s, int64_t most, const char *expected, int64_t *out) {
+    return take_number(s, 1, most, expected, out);
 }
 
 /* Digits with a point, without the help of a locale. */
@@ -107,6 +115,29 @@ static mi_status take_slope(scanner *s, double *out) {
     return MI_OK;
 }
 
+/* What may follow the width of a convolution. */
+static mi_status take_window(scanner *s, mi__layer *l) {
+    l->kernel = 3;
+    l->stride = 1;
+    skip_space(s);
+    const char *start = s->at;
+    if (is_digit(*s->at)) {
+        int64_t other = 0;
+        MI__TRY(take_count(s, 15, "a side of the kernel in 1 to 15", &l->kernel));
+        if (!take_char(s, 'x'))
+            return fail_at(s, s->at, "x between the sides of the kernel");
+        MI__TRY(take_count(s, 15, "a side of the kernel in 1 to 15", &other));
+        if (other != l->kernel)
+            return fail_at(s, start, "two equal sides (kernels are square)");
+    }
+    l->pad = (l->kernel - 1) / 2;
+    if (take_word(s, "stride"))
+        MI__TRY(take_count(s, 8, "a stride in 1 to 8", &l->stride));
+    if (take_word(s, "pad"))
+        MI__TRY(take_number(s, 0, l->kernel - 1, "a pad from 0 to less than the kernel", &l->pad));
+    return MI_OK;
+}
+
 static mi_status take_layer(scanner *s, mi__plan *plan) {
     skip_space(s);
     const char *start = s->at;
@@ -120,11 +151,13 @@ static mi_status take_layer(scanner *s, mi__plan *plan) {
     if (l->type == NULL)
         return fail_at(s, start,
                        "a layer (conv, bn, relu, leaky, maxpool, avgpool, gap, dense) or a preset "
-                       "(vgg-f, vgg-11, small, mlp)");
+                       "(vgg-f, vgg-11, small, infomax, mlp)");
 
     l->slope = l->type == &mi__layer_leaky ? 0.01 : l->type == &mi__layer_bn ? 1 : 0;
     if (l->type->argument == MI__ARGUMENT_WIDTH)
         MI__TRY(take_count(s, 1 << 20, "a number of outputs in 1 to 1048576", &l->width));
+    if (l->type == &mi__layer_conv)
+        MI__TRY(take_window(s, l));
     if (l->type->argument == MI__ARGUMENT_SLOPE)
         MI__TRY(take_slope(s, &l->slope));
     l->bias = l->type->optional_bias && take_word(s, "bias");

@@ -466,6 +466,98 @@ START_TEST(summary_tells_all_and_is_cut_safely) {
 }
 END_TEST
 
+/* -- convolutions of any kernel ---------------------------------------------------------------- */
+
+START_TEST(kernels_strides_and_pads_are_read) {
+    const struct {
+        const char *text;
+        int64_t kernel, stride, pad, rows;
+        bool bias;
+    } cases[] = {
+        {"conv 2", 3, 1, 1, 9, true},
+        {"conv 2, bn", 3, 1, 1, 9, false},
+        {"conv 2 1x1, bn", 1, 1, 0, 9, false},
+        {"conv 2 4x4", 4, 1, 1, 8, true},
+        {"conv 2 4 x 4 stride 2, bn", 4, 2, 1, 4, false},
+        {"conv 2 5x5 bias, bn", 5, 1, 2, 9, true},
+        {"conv 2 5x5 stride 3 pad 0 bias, bn", 5, 3, 0, 2, true},
+        {"conv 2 stride 8, bn", 3, 8, 1, 2, false},
+        {"conv 2 pad 2, bn", 3, 1, 2, 11, false},
+        {"conv 2 15x15 pad 14, bn", 15, 1, 14, 23, false},
+        {"conv 2 9x9 pad 0, bn", 9, 1, 0, 1, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        mi_encoder *e = make(cases[i].text, 9, 3);
+        const mi__layer *l = &e->layer[0];
+        mi_param_info info = {.struct_size = sizeof info};
+        ck_assert_msg(l->kernel == cases[i].kernel && l->stride == cases[i].stride &&
+                          l->pad == cases[i].pad && l->bias == cases[i].bias,
+                      "\"%s\": %d, %d, %d, %d", cases[i].text, (int)l->kernel, (int)l->stride,
+                      (int)l->pad, l->bias);
+        ck_assert_int_eq(mi_encoder_width(e, -1), 2 * cases[i].rows * cases[i].rows);
+        OK(mi_encoder_param_info(e, 0, &info));
+        const int64_t shape[4] = {cases[i].kernel, cases[i].kernel, 3, 2};
+        ck_assert_mem_eq(info.shape, shape, sizeof shape);
+        mi_encoder_destroy(e);
+    }
+}
+END_TEST
+
+START_TEST(bad_kernels_are_told) {
+    const struct {
+        const char *text, *message;
+        mi_status status;
+    } cases[] = {
+        {"conv 4 4x3", "character 8: expected two equal sides (kernels are square)", MI_E_FORMAT},
+        {"conv 4 4", "character 9: expected x between the sides", MI_E_FORMAT},
+        {"conv 4 16x16", "character 8: expected a side of the kernel in 1 to 15", MI_E_FORMAT},
+        {"conv 4 3x", "character 10: expected a side of the kernel in 1 to 15", MI_E_FORMAT},
+        {"conv 4 0x0", "character 8: expected a side of the kernel in 1 to 15", MI_E_FORMAT},
+        {"conv 4 stride", "character 14: expected a stride in 1 to 8", MI_E_FORMAT},
+        {"conv 4 stride 9", "character 15: expected a stride in 1 to 8", MI_E_FORMAT},
+        {"conv 4 stride 0", "character 15: expected a stride in 1 to 8", MI_E_FORMAT},
+        {"conv 4 pad 3", "character 12: expected a pad from 0 to less than", MI_E_FORMAT},
+        {"conv 4 5x5 pad -1", "character 16: expected a pad from 0 to less than", MI_E_FORMAT},
+        {"conv 4 pad 1 stride 2", "character 14: expected , or", MI_E_FORMAT},
+        {"dense 4 3x3", "character 9: expected , or", MI_E_FORMAT},
+        {"conv 4, maxpool, maxpool, conv 4 5x5 pad 1",
+         "a kernel of 5 x 5 does not fit a map of 2 x 2 with pad 1", MI_E_SHAPE},
+        {"infomax, conv 4 4x4 stride 2 pad 0",
+         "a kernel of 4 x 4 does not fit a map of 1 x 1 with pad 0", MI_E_SHAPE},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        mi_encoder *e = NULL;
+        mi_encoder_options o = {.struct_size = sizeof o, .height = 8};
+        mi_status status = mi_encoder_create(NULL, cases[i].text, &o, &e);
+        ck_assert_msg(status == cases[i].status, "\"%s\": %s", cases[i].text,
+                      mi_status_name(status));
+        ck_assert_msg(strstr(mi_error_message(), cases[i].message) != NULL, "\"%s\": %s",
+                      cases[i].text, mi_error_message());
+        ck_assert_ptr_null(e);
+    }
+}
+END_TEST
+
+START_TEST(any_convolution_has_exact_gradients) {
+    check_gradients("conv 4 4x4 stride 2, bn, relu, conv 5 1x1, bn, relu, conv 3 2x2 pad 0", 9, 2,
+                    3);
+    check_gradients("conv 3 5x5 stride 3 pad 4 bias, bn, leaky, dense 6, bn, relu | linear 3", 7, 1,
+                    4);
+    check_gradients("conv 3 1x1 stride 2, maxpool", 8, 3, 2);
+}
+END_TEST
+
+START_TEST(infomax_is_the_encoder_of_the_paper) {
+    mi_encoder *e = make("infomax, dense 64", 32, 3);
+    int64_t numbers;
+    mi_encoder_params(e, &numbers);
+    ck_assert_int_eq(mi_encoder_width(e, -1), 64);
+    ck_assert_int_eq(numbers, 16 * (3 * 64 + 64 * 128 + 128 * 256) + 2 * (64 + 128 + 256 + 1024) +
+                                  4 * 4 * 256 * 1024 + 1024 + 1024 * 64 + 64);
+    mi_encoder_destroy(e);
+}
+END_TEST
+
 UNIT_MAIN("net", presets_have_their_shapes, vgg_11_drops_pools_that_leave_nothing,
           grammar_errors_point_at_the_character, options_are_checked,
           whole_encoders_have_exact_gradients, every_layer_of_the_list_has_exact_gradients,
@@ -473,4 +565,6 @@ UNIT_MAIN("net", presets_have_their_shapes, vgg_11_drops_pools_that_leave_nothin
           calls_out_of_order_or_range_fail, a_newer_host_gets_what_is_known,
           running_statistics_follow_the_data, initialisers_have_their_variance,
           files_bring_back_every_parameter, the_log_names_the_kernels,
-          summary_tells_all_and_is_cut_safely)
+          summary_tells_all_and_is_cut_safely, kernels_strides_and_pads_are_read,
+          bad_kernels_are_told, any_convolution_has_exact_gradients,
+          infomax_is_the_encoder_of_the_paper)
