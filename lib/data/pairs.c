@@ -90,8 +90,8 @@ static void draw_twin(const mi_pairs *p, const bench *b, mi__random r, float *ou
 static void prepare(const mi_pairs *p, const bench *b, int64_t number, const int64_t *index,
                     float *x, float *xt) {
     for (int64_t i = 0; i < p->options.batch; i++, x += p->view) {
-        mi__warp_plain(p->dataset, index[i], p->options.size, x);
         mi__warp_load(p->dataset, index[i], b->framed);
+        mi__warp_centre(b->framed, p->dataset->height, p->dataset->channels, p->options.size, x);
         uint64_t position = (uint64_t)number * (uint64_t)p->options.batch + (uint64_t)i;
         for (int32_t j = 0; j < p->options.repeats; j++, xt += p->view) {
             /* 16 blocks of numbers for each of at most 64 twins */

@@ -36,6 +36,15 @@ void mi__warp_plain(const mi_dataset *set, int64_t image, int32_t size, float *o
         mi__dataset_values(set, first + y * row, out_row, out + y * out_row);
 }
 
+void mi__warp_centre(const float *framed, int32_t side, int32_t channels, int32_t size,
+                     float *out) {
+    const int64_t stride = (int64_t)(side + FRAME) * channels, row = (int64_t)size * channels;
+    const int64_t margin = (side - size) / 2 + BEFORE;
+    const float *in = framed + margin * stride + margin * channels;
+    for (int32_t r = 0; r < size; r++)
+        memcpy(out + r * row, in + r * stride, (size_t)row * sizeof *out);
+}
+
 /* Exactly `a` at weight 0, and finite for whatever is finite. */
 INLINE float between(float a, float b, float weight) {
     return (1 - weight) * a + weight * b;
@@ -157,7 +166,8 @@ static void resize_row(int32_t channels, const float *in, const mi__warp_axis *a
     }
 }
 
-static void resize_row_1(const float *in, const mi__warp_axis *axis, int32_t size, float *out) {
+static void resize_row_1(const float *in, const mi__warp_axis *axis, int32_t size,
+                         float *restrict out) {
     for (int32_t c = 0; c < size; c++)
         out[c] = between(in[axis->from[c]], in[axis->from[c] + 1], axis->weight[c]);
 }
@@ -175,6 +185,11 @@ static void resize_row_3(const float *in, const mi__warp_axis *axis, int32_t siz
 #endif
 }
 
+static void mix_rows(int64_t n, const float *a, float weight, float *restrict out) {
+    for (int64_t i = 0; i < n; i++)
+        out[i] = between(a[i], a[i + n], weight);
+}
+
 void mi__warp_resize(const float *framed, int32_t side, int32_t channels, const mi__warp_axis *axis,
                      int64_t top, int64_t left, int32_t size, float *scratch, float *out) {
     const int64_t stride = (int64_t)(side + FRAME) * channels, row = (int64_t)size * channels;
@@ -186,10 +201,6 @@ void mi__warp_resize(const float *framed, int32_t side, int32_t channels, const 
             resize_row_3(in, axis, size, scratch + r * row);
         else
             resize_row(channels, in, axis, size, scratch + r * row);
-    for (int32_t r = 0; r < size; r++, out += row) {
-        const float *a = scratch + axis->from[r] * row, *b = a + row;
-        const float weight = axis->weight[r];
-        for (int64_t i = 0; i < row; i++)
-            out[i] = between(a[i], b[i], weight);
-    }
+    for (int32_t r = 0; r < size; r++)
+        mix_rows(row, scratch + axis->from[r] * row, axis->weight[r], out + r * row);
 }

@@ -11,8 +11,9 @@
 int64_t mi__warp_values(int32_t side, int32_t channels);
 void mi__warp_load(const mi_dataset *set, int64_t image, float *framed);
 
-/* The image without its frame, cropped at the centre. */
+/* The centre of the image, as it is in the set or in the frame. */
 void mi__warp_plain(const mi_dataset *set, int64_t image, int32_t size, float *out);
+void mi__warp_centre(const float *framed, int32_t side, int32_t channels, int32_t size, float *out);
 
 /* The image turned about its centre, to [size][size]: cropped at the centre, or as a whole. */
 void mi__warp_rotate(const float *framed, int32_t side, int32_t channels, double radians,
@@ -30,8 +31,7 @@ void mi__warp_axis_fill(mi__warp_axis *axis, int32_t size);
 
 /* The square of axis->crop at (top, left), resized to [size][size].
  * scratch: [axis->crop + 1][size][channels]; the last row may hold anything finite */
-void mi__warp_resize(const float *framed, int32_t side, int32_t channels,
-                     const mi__warp_axis *axis, int64_t top, int64_t left, int32_t size,
-                     float *scratch, float *out);
+void mi__warp_resize(const float *framed, int32_t side, int32_t channels, const mi__warp_axis *axis,
+                     int64_t top, int64_t left, int32_t size, float *scratch, float *out);
 
 #endif
