@@ -17,7 +17,7 @@ typedef struct register_tile {
     float beta; /* 0: c is not read */
 } register_tile;
 
-INLINE void multiply_tile(const int rows, const int vectors, const register_tile *of) {
+INLINE void product_tile(const int rows, const int vectors, const register_tile *of) {
     const register_tile t = *of;
     const float *a = t.a, *b = t.b;
     vec sum[ROWS][PANEL_VECTORS];
@@ -59,7 +59,7 @@ typedef void (*tile_function)(const register_tile *t);
 
 #define TILE(rows, vectors)                                                                        \
     static void tile_##rows##_##vectors(const register_tile *t) {                                  \
-        multiply_tile(rows, vectors, t);                                                           \
+        product_tile(rows, vectors, t);                                                           \
     }
 /* clang-format off */
 #if PANEL_VECTORS == 4
