@@ -19,6 +19,7 @@
  *     leaky [slope]      leaky ReLU, slope 0.01 unless given
  *     maxpool | avgpool  2 x 2, stride 2; an odd last row or column is left out
  *     gap                global average: one number a channel
+ *     gmp                global maximum, likewise
  *     dense N            fully connected, with bias; flattens what comes in
  *
  *     vgg-f              conv 64, bn, relu, maxpool, then the same with 128 and

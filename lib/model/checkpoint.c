@@ -148,7 +148,7 @@ mi_status mi_cluster_restore(mi_cluster *c, mi_pairs *pairs, const char *path) {
     checkpoint p = {0};
     MI__TRY(prepare(&p, c));
     receiver to = {c, pairs};
-    mi_status status = mi__tensors_load(c->encoder->ctx, path, p.count, p.tensor, accept, &to);
+    mi_status status = mi__tensors_load(c->encoder, path, p.count, p.tensor, accept, &to);
     release(&p, c->encoder->ctx);
     MI__TRY(status);
     if (c->optimizer != NULL)

@@ -231,7 +231,7 @@ mi_status mi_cluster_predict(mi_cluster *c, int32_t head, int64_t n, const float
     int64_t numbers = mi_encoder_input(e, NULL, NULL, NULL), all, bad;
     if (!mi__multiply(n, numbers, &all))
         return mi__fail(MI_E_SHAPE, "%" PRId64 " images overflow", n);
-    if ((bad = mi__find_not_finite(e->ctx, all, x)) >= 0)
+    if ((bad = mi__find_not_finite(&e->pass, all, x)) >= 0)
         return mi__fail(MI_E_NUMERIC, "image %" PRId64 " has the value %g at position %" PRId64,
                         bad / numbers, (double)x[bad], bad % numbers);
     const mi__head *h = &e->head[head < 0 ? mi_cluster_select(c) : head];

@@ -188,7 +188,7 @@ void mi__encoder_draw(mi_encoder *encoder);
 /* Copies between the kernel's precision and float. */
 void mi__reals_to_float(size_t real, int64_t count, const void *from, float *to);
 void mi__reals_from_float(size_t real, int64_t count, const float *from, void *to);
-/* First position that is not finite, or -1. On the context's threads. */
-int64_t mi__find_not_finite(mi_context *context, int64_t count, const float *x);
+/* First position that is not finite, or -1. */
+int64_t mi__find_not_finite(const mi__pass *pass, int64_t count, const float *x);
 
 #endif

@@ -153,28 +153,20 @@ int64_t mi_optimizer_steps(const mi_optimizer *optimizer) {
 /* -- one step --------------------------------------------------------------------------------- */
 
 typedef struct update {
-    float *w, *m, *v;
+    const mi__kernels *kernel;
+    mi__adam adam;
+    mi__sgd sgd;
+    float *w, *m, *v; /* v NULL: SGD */
     const float *g;
-    float rate, decay, beta1, beta2, epsilon, momentum;
-    float correction2; /* sqrt(1 - beta2^t) */
 } update;
 
-static void adam_range(void *arg, int64_t begin, int64_t end) {
+static void update_range(void *arg, int64_t begin, int64_t end) {
     const update *u = arg;
-    for (int64_t i = begin; i < end; i++) {
-        float g = u->g[i];
-        float m = u->m[i] = u->beta1 * u->m[i] + (1 - u->beta1) * g;
-        float v = u->v[i] = u->beta2 * u->v[i] + (1 - u->beta2) * g * g;
-        u->w[i] -= u->decay * u->w[i] + u->rate * m / (sqrtf(v) / u->correction2 + u->epsilon);
-    }
-}
-
-static void sgd_range(void *arg, int64_t begin, int64_t end) {
-    const update *u = arg;
-    for (int64_t i = begin; i < end; i++) {
-        u->m[i] = u->momentum * u->m[i] + (u->g[i] + u->decay * u->w[i]);
-        u->w[i] -= u->rate * u->m[i];
-    }
+    int64_t n = end - begin;
+    if (u->v != NULL)
+        u->kernel->adam(n, &u->adam, u->g + begin, u->m + begin, u->v + begin, u->w + begin);
+    else
+        u->kernel->sgd(n, &u->sgd, u->g + begin, u->m + begin, u->w + begin);
 }
 
 static mi_status check_gradients(const mi_encoder *e) {
@@ -182,7 +174,8 @@ static mi_status check_gradients(const mi_encoder *e) {
         return mi__fail(MI_E_STATE, "the optimizer needs a backward pass before this");
     for (int32_t i = 0; i < e->params; i++) {
         const mi__param *p = e->param[i];
-        int64_t bad = p->kind == MI_PARAM_STATE ? -1 : mi__find_not_finite(e->ctx, p->count, p->grad);
+        int64_t bad =
+            p->kind == MI_PARAM_STATE ? -1 : mi__find_not_finite(&e->pass, p->count, p->grad);
         if (bad >= 0)
             return mi__fail(MI_E_NUMERIC,
                             "the gradient of %s is %g at %" PRId64
@@ -193,21 +186,22 @@ static mi_status check_gradients(const mi_encoder *e) {
 }
 
 void mi__optimizer_update(mi_optimizer *o, int32_t param, double rate) {
+    const mi_optimizer_options *options = &o->options;
     mi__param *p = o->encoder->param[param];
-    bool adam = o->options.kind == MI_OPTIMIZER_ADAM;
-    double decay = p->kind == MI_PARAM_WEIGHT ? o->options.decay : 0, t = (double)++o->age[param];
-    update u = {.w = p->value,
+    double decay = p->kind == MI_PARAM_WEIGHT ? options->decay : 0, t = (double)++o->age[param];
+    update u = {.kernel = o->encoder->pass.kernel,
+                .w = p->value,
                 .m = o->first[param],
                 .v = o->second[param],
                 .g = p->grad,
-                .beta1 = (float)o->options.beta1,
-                .beta2 = (float)o->options.beta2,
-                .epsilon = (float)o->options.epsilon,
-                .momentum = (float)o->options.momentum};
-    u.correction2 = (float)sqrt(1 - pow(o->options.beta2, t));
-    u.rate = (float)(adam ? rate / (1 - pow(o->options.beta1, t)) : rate);
-    u.decay = (float)(adam ? rate * decay : decay);
-    mi__parallel_ranges(o->encoder->ctx, p->count, GRAIN, adam ? adam_range : sgd_range, &u);
+                .sgd = {rate, decay, options->momentum},
+                .adam = {.rate = rate / (1 - pow(options->beta1, t)),
+                         .decay = rate * decay,
+                         .beta1 = options->beta1,
+                         .beta2 = options->beta2,
+                         .epsilon = options->epsilon,
+                         .correction2 = sqrt(1 - pow(options->beta2, t))}};
+    mi__parallel_ranges(o->encoder->ctx, p->count, GRAIN, update_range, &u);
 }
 
 mi_status mi_optimizer_step(mi_optimizer *o) {

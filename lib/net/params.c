@@ -94,7 +94,7 @@ mi_status mi_encoder_param_write(mi_encoder *e, int32_t param, const float *valu
     mi__param *p = NULL;
     MI__TRY(find(e, param, &p));
     MI__NEED(values);
-    int64_t bad = mi__find_not_finite(e->ctx, p->count, values);
+    int64_t bad = mi__find_not_finite(&e->pass, p->count, values);
     if (bad >= 0)
         return mi__fail(MI_E_NUMERIC, "%s: value %" PRId64 " is %g", p->name, bad,
                         (double)values[bad]);

@@ -23,7 +23,7 @@ mi_status mi__encoder_begin(mi_encoder *e, int64_t n, bool train) {
 }
 
 mi_status mi__encoder_put(mi_encoder *e, int64_t row, int64_t count, const float *x) {
-    int64_t numbers = in_numbers(e), bad = mi__find_not_finite(e->ctx, count * numbers, x);
+    int64_t numbers = in_numbers(e), bad = mi__find_not_finite(&e->pass, count * numbers, x);
     if (bad >= 0)
         return mi__fail(MI_E_NUMERIC, "image %" PRId64 " has the value %g at position %" PRId64,
                         bad / numbers, (double)x[bad], bad % numbers);
@@ -144,31 +144,28 @@ void mi__reals_from_float(size_t real, int64_t count, const float *from, void *t
 }
 
 typedef struct search {
+    const mi__kernels *kernel;
     const float *x;
     atomic_llong first;
 } search;
 
 static void search_range(void *arg, int64_t begin, int64_t end) {
     search *s = arg;
-    for (int64_t i = begin; i < end; i += 4096) {
-        int64_t stop = MI__MIN(i + 4096, end);
-        int bad = 0;
-        for (int64_t j = i; j < stop; j++)
-            bad |= !(fabsf(s->x[j]) <= 3.402823466e38f);
-        for (int64_t j = i; bad && j < stop; j++)
-            if (!isfinite(s->x[j])) {
-                long long first = atomic_load(&s->first);
-                while (j < first && !atomic_compare_exchange_weak(&s->first, &first, j))
-                    ;
-                return;
-            }
-    }
+    double least = 0, most = 0;
+    if (s->kernel->extent(end - begin, s->x + begin, &least, &most))
+        return;
+    while (isfinite(s->x[begin]))
+        begin++;
+    long long first = atomic_load(&s->first);
+    while (begin < first && !atomic_compare_exchange_weak(&s->first, &first, begin))
+        ;
 }
 
-int64_t mi__find_not_finite(mi_context *ctx, int64_t count, const float *x) {
-    search s = {.x = x};
+int64_t mi__find_not_finite(const mi__pass *pass, int64_t count, const float *x) {
+    const mi__kernels *k = pass->kernel;
+    search s = {.kernel = k->real == sizeof(float) ? k : &mi__kernels_reference, .x = x};
     atomic_init(&s.first, INT64_MAX);
-    mi__parallel_ranges(ctx, count, GRAIN, search_range, &s);
-    int64_t first = atomic_load(&s.first);
+    mi__parallel_ranges(pass->ctx, count, GRAIN, search_range, &s);
+    long long first = atomic_load(&s.first);
     return first < count ? first : -1;
 }

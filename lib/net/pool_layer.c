@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* 2x2 maximum and mean, and the mean over the whole map. */
+/* 2x2 maximum and mean, and those of the whole map. */
 #include "net.h"
 
 #include <inttypes.h>
@@ -77,4 +77,24 @@ const mi__layer_type mi__layer_gap = {
     .plan = plan_global,
     .forward = global_forward,
     .backward = global_backward,
+};
+
+static void global_max_forward(mi__layer *l, const mi__pass *pass, const void *x, void *y) {
+    mi__map in = in_of(l, pass);
+    pass->kernel->global_max_pool(pass->ctx, &in, x, y);
+}
+
+static void global_max_backward(mi__layer *l, const mi__pass *pass, void *x, void *dy,
+                                bool want_dx) {
+    mi__map in = in_of(l, pass);
+    if (want_dx)
+        pass->kernel->global_max_pool_backward(pass->ctx, &in, x, dy, x);
+}
+
+const mi__layer_type mi__layer_gmp = {
+    .name = "gmp",
+    .argument = MI__ARGUMENT_NONE,
+    .plan = plan_global,
+    .forward = global_max_forward,
+    .backward = global_max_backward,
 };

@@ -39,10 +39,10 @@ static int64_t room_of(const mi__tensor *t) {
     return (bytes_of(t) + 7) / 8 * 8;
 }
 
-static mi_status check_finite(mi_context *ctx, const char *path, const mi__tensor *t) {
+static mi_status check_finite(const mi__pass *pass, const char *path, const mi__tensor *t) {
     int64_t size = mi__dtype_size(t->dtype), count = bytes_of(t) / size, bad = -1;
     if (t->dtype == MI__F32)
-        bad = mi__find_not_finite(ctx, count, t->data);
+        bad = mi__find_not_finite(pass, count, t->data);
     for (int64_t i = 0; t->dtype == MI__F64 && bad < 0 && i < count; i++)
         if (!isfinite(((const double *)t->data)[i]))
             bad = i;
@@ -53,37 +53,37 @@ static mi_status check_finite(mi_context *ctx, const char *path, const mi__tenso
 }
 
 /* Tensors as `wanted`, but with what the file holds, in `stage`. */
-static mi_status read_all(mi_context *ctx, mi__safetensors *file, const char *path, int32_t count,
-                          const mi__tensor *wanted, mi__tensor *read, char *stage) {
+static mi_status read_all(const mi__pass *pass, mi__safetensors *file, const char *path,
+                          int32_t count, const mi__tensor *wanted, mi__tensor *read, char *stage) {
     for (int32_t i = 0; i < count; i++) {
         mi__tensor *t = &read[i];
         *t = wanted[i];
         t->data = stage;
         MI__TRY(mi__safetensors_read_as(file, t->name, t->dtype, t->dims, t->shape, stage));
-        MI__TRY(check_finite(ctx, path, t));
+        MI__TRY(check_finite(pass, path, t));
         stage += room_of(t);
     }
     return MI_OK;
 }
 
-mi_status mi__tensors_load(mi_context *ctx, const char *path, int32_t count,
+mi_status mi__tensors_load(const mi_encoder *e, const char *path, int32_t count,
                            const mi__tensor *tensor, mi__tensors_accept *accept, void *arg) {
     mi__safetensors *file;
-    MI__TRY(mi__safetensors_open(ctx, path, &file));
+    MI__TRY(mi__safetensors_open(e->ctx, path, &file));
     int64_t total = 0;
     for (int32_t i = 0; i < count; i++)
         total += room_of(&tensor[i]);
-    char *stage = mi__alloc(ctx, total, 1);
-    mi__tensor *read = mi__alloc(ctx, count, sizeof *read);
+    char *stage = mi__alloc(e->ctx, total, 1);
+    mi__tensor *read = mi__alloc(e->ctx, count, sizeof *read);
     mi_status status = MI_E_NOMEM;
     if (stage != NULL && read != NULL)
-        status = read_all(ctx, file, path, count, tensor, read, stage);
+        status = read_all(&e->pass, file, path, count, tensor, read, stage);
     if (status == MI_OK && accept != NULL)
         status = accept(arg, path, count, read);
     for (int32_t i = 0; status == MI_OK && i < count; i++)
         memcpy((void *)tensor[i].data, read[i].data, (size_t)bytes_of(&read[i]));
-    mi__free(ctx, read, count, sizeof *read);
-    mi__free(ctx, stage, total, 1);
+    mi__free(e->ctx, read, count, sizeof *read);
+    mi__free(e->ctx, stage, total, 1);
     mi__safetensors_close(file);
     return status;
 }
@@ -95,7 +95,7 @@ static mi_status save(const mi_encoder *e, const char *path, const mi__tensor *t
 }
 
 static mi_status load(const mi_encoder *e, const char *path, const mi__tensor *tensor) {
-    return mi__tensors_load(e->ctx, path, e->params, tensor, NULL, NULL);
+    return mi__tensors_load(e, path, e->params, tensor, NULL, NULL);
 }
 
 static mi_status with_tensors(const mi_encoder *e, const char *path, tensors_use *use) {

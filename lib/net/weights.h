@@ -21,7 +21,7 @@ typedef mi_status mi__tensors_accept(void *arg, const char *path, int32_t count,
 
 /* Reads all of the tensors from a file to where they point, or none of them. Numbers are finite;
  * `accept`, if not NULL, has the last word. */
-mi_status mi__tensors_load(mi_context *ctx, const char *path, int32_t count,
+mi_status mi__tensors_load(const mi_encoder *e, const char *path, int32_t count,
                            const mi__tensor *tensor, mi__tensors_accept *accept, void *arg);
 
 #endif
