@@ -4,7 +4,7 @@
 #define FEW_CHANNELS 4 /* with these, transforms cost more than they save */
 
 static bool transforms_pay(const mi__conv *s) {
-    return s->kernel == 3 && s->stride == 1 && s->pad == 1 && s->in > FEW_CHANNELS;
+    return s->in > FEW_CHANNELS && winograd_suits(s);
 }
 
 static size_t conv_work(const mi_context *ctx, const mi__conv *s) {

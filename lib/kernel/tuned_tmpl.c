@@ -17,11 +17,16 @@
 #include "joint_tmpl.c"
 #include "multiply_tmpl.c"
 #include "product_tmpl.c"
+
 #include "tile_tmpl.c"
+
+#include "form_tmpl.c"
 
 #include "plan_tmpl.c"
 
 #include "winograd_tmpl.c"
+
+#include "winograd_weight_tmpl.c"
 
 #include "patch_tmpl.c"
 

@@ -128,5 +128,85 @@ START_TEST(large_conv_agrees) {
 }
 END_TEST
 
-UNIT_MAIN("conv", conv_agrees, conv_of_each_size_agrees, conv_of_large_batches_agrees,
-          conv_is_a_correlation, any_conv_agrees, large_conv_agrees)
+/* -- kernels that transforms of tiles suit ------------------------------------------------------
+ */
+
+/* Kernel, stride and the padding that is usual. */
+static const int64_t transformed[][3] = {{3, 1, 1}, {4, 2, 1}, {5, 1, 2}, {2, 1, 0},
+                                         {2, 1, 1}, {3, 2, 1}, {5, 2, 2}, {6, 2, 2},
+                                         {3, 1, 0}, {3, 1, 2}, {4, 2, 3}, {5, 1, 0}};
+
+static void use_transformed(shape *s, size_t index) {
+    s->kernel = transformed[index][0];
+    s->stride = transformed[index][1];
+    s->pad = transformed[index][2];
+}
+
+START_TEST(transformed_conv_agrees) {
+    const size_t kinds = sizeof transformed / sizeof *transformed;
+    for (size_t shapes = 0; shapes < 20 * kinds;) {
+        shape s = {.map = {1 + below(5), 1 + below(19), 1 + below(19), 5 + below(126)},
+                   .out = 1 + below(130),
+                   .pool = below(2)};
+        use_transformed(&s, shapes % kinds);
+        mi__conv c = any_conv(&s);
+        if (MI__MIN(c.h, c.w) + 2 * c.pad < c.kernel)
+            continue;
+        mi__map m = mi__conv_map(&c);
+        if (m.n * m.h * m.w * weights_of(&c) > 4000000)
+            continue;
+        check_any(&s);
+        shapes++;
+    }
+}
+END_TEST
+
+/* Each tile size, and batches of tiles. */
+START_TEST(transformed_conv_of_each_size_agrees) {
+    for (size_t i = 0; i < 3; i++) {
+        for (int64_t size = 1; size <= 13; size++) {
+            shape s = {.map = {3, size, 14 - size, 7}, .out = 18, .pool = true};
+            use_transformed(&s, i);
+            if (MI__MIN(size, 14 - size) + 2 * s.pad >= s.kernel)
+                check_any(&s);
+        }
+        shape s = {.map = {i == 0 ? 700 : 300, 9, 9, 6}, .out = 70};
+        use_transformed(&s, i);
+        check_any(&s);
+    }
+}
+END_TEST
+
+/* A mean far from zero, of 1e4 with a variance below 1: as moments() finds them. */
+static void run_moments(const mi__kernels *k, mi_context *ctx, const shape *s, result *r) {
+    mi__conv c = any_conv(s);
+    mi__map m = mi__conv_map(&c);
+    int64_t rows = m.n * m.h * m.w;
+    void *x = values(k, map_rows(s) * c.in, 1, 0), *weight = values(k, weights_of(&c), 2, 0);
+    void *bias = values(k, c.out, 4, 1e4), *work = work_room(k->conv_work(ctx, &c));
+    void *y = room(k, rows * c.out), *mean = section(k, r, c.out), *variance = room(k, c.out);
+    void *sums = work_room(k->norm_work(ctx, rows, c.out)), *means = room(k, c.out);
+    void *variances = room(k, c.out);
+    k->scale(weights_of(&c), 1. / 64, weight, weight);
+    k->conv(ctx, &c, x, weight, bias, y, mean, variance, work);
+    k->moments(ctx, rows, c.out, y, means, variances, sums);
+    for (int64_t i = 0; i < c.out; i++) {
+        ck_assert_double_eq_tol(get(mean, k->real, i), get(means, k->real, i), 2e-3);
+        ck_assert_double_eq_tol(get(variance, k->real, i) / get(variances, k->real, i), 1, 1e-5);
+    }
+    give_back(x), give_back(weight), give_back(bias), give_back(work), give_back(y);
+    give_back(variance), give_back(means), give_back(variances), give_back(sums);
+}
+
+START_TEST(moments_of_conv_bear_a_large_mean) {
+    for (size_t i = 0; i < 3; i++) {
+        shape s = {.map = {20, 12, 12, 8}, .out = 33};
+        use_transformed(&s, i);
+        check_shape(run_moments, &s, 1e-6);
+    }
+}
+END_TEST
+
+UNIT_MAIN("conv", transformed_conv_agrees, transformed_conv_of_each_size_agrees,
+          moments_of_conv_bear_a_large_mean, conv_agrees, conv_of_each_size_agrees,
+          conv_of_large_batches_agrees, conv_is_a_correlation, any_conv_agrees, large_conv_agrees)
