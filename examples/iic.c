@@ -264,15 +264,19 @@ static void report(const run *r, double seconds) {
            interrupted ? "Interrupted" : "Done", epochs, selected, 100 * s->accuracy);
     if (set.out != NULL)
         printf("Pictures: %s/clusters.png and %s/confusion.png\n", set.out, set.out);
+    mi_pairs_times times = {.struct_size = sizeof times};
+    need(mi_pairs_waited(r->pairs, &times), "pairs");
+    printf("Waited for pairs %.2f s of %.1f s (%.1f %%).\n", times.waited, seconds,
+           seconds > 0 ? 100 * times.waited / seconds : 0);
     printf("{\"test_accuracy\": [");
     for (long long h = 0; h < set.heads; h++)
         printf("%s%.4f", h > 0 ? ", " : "", r->score[h].accuracy);
-    printf(
-        "], \"selected_head\": %d, \"selected_accuracy\": %.4f, \"nmi\": %.4f, \"ari\": %.4f, "
-        "\"loss\": %.6f, "
-        "\"epochs\": %.6g, \"seconds\": %.1f, \"images_per_second\": %.1f, \"interrupted\": %s}\n",
-        selected, s->accuracy, s->nmi, s->ari, s->loss, epochs, seconds,
-        seconds > 0 ? r->images / seconds : 0, interrupted ? "true" : "false");
+    printf("], \"selected_head\": %d, \"selected_accuracy\": %.4f, \"nmi\": %.4f, \"ari\": %.4f, "
+           "\"loss\": %.6f, "
+           "\"epochs\": %.6g, \"seconds\": %.1f, \"images_per_second\": %.1f, \"pairs_waited\": "
+           "%.3f, \"interrupted\": %s}\n",
+           selected, s->accuracy, s->nmi, s->ari, s->loss, epochs, seconds,
+           seconds > 0 ? r->images / seconds : 0, times.waited, interrupted ? "true" : "false");
 }
 
 int main(int argc, char **argv) {

@@ -42,6 +42,17 @@ typedef struct mi_pairs_options {
     int32_t reserved0;     /**< must be 0 */
 } mi_pairs_options;
 
+/** Whether batches were there when they were asked for. */
+typedef struct mi_pairs_times {
+    uint64_t struct_size; /**< set to sizeof before the call */
+    int64_t batches;      /**< given by mi_pairs_next() since the creation */
+    int64_t waits;        /**< of those, how many were not ready; without workers: all */
+    double waited;        /**< seconds that mi_pairs_next() waited for them; without workers:
+                               that it prepared them */
+    double prepared;      /**< seconds that the batches given took to prepare, all threads
+                               together, on whatever share of a processor they had */
+} mi_pairs_times;
+
 /**
  * Makes a generator of pairs.
  *
@@ -106,6 +117,18 @@ LIBMI_API int64_t mi_pairs_position(const mi_pairs *pairs);
  * @since 0.1
  */
 LIBMI_API LIBMI_NODISCARD mi_status mi_pairs_seek(mi_pairs *pairs, int64_t position);
+
+/**
+ * How long mi_pairs_next() waited so far. If that is a noticeable part of a run, more
+ * workers help as long as there are processors for them. Only mi_pairs_next() changes what
+ * is told, not the workers: call it on the thread that calls that.
+ *
+ * @param pairs       the generator
+ * @param[out] times  its struct_size set by the caller
+ * @return MI_OK; MI_E_ARG; MI_E_ABI
+ * @since 0.1
+ */
+LIBMI_API LIBMI_NODISCARD mi_status mi_pairs_waited(const mi_pairs *pairs, mi_pairs_times *times);
 
 /**
  * The sizes of what mi_pairs_next() fills in.

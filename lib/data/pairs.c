@@ -10,6 +10,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MOST_BLOCKS (2 * MI__MOST_CROPS + 7)
@@ -32,6 +33,7 @@ typedef struct bench {
 typedef struct slot {
     float *x, *xt;
     int64_t *index;
+    double seconds; /* that it took */
     bool ready;
 } slot;
 
@@ -55,11 +57,12 @@ struct mi_pairs {
 
     pthread_mutex_t lock; /* for what follows */
     pthread_cond_t room, done;
-    int64_t position; /* the next batch to give; written by the caller's thread alone */
-    int64_t claimed;  /* the next batch to prepare */
-    int64_t epoch;    /* whose order is in `order`; -1: none */
-    uint32_t *order;  /* [count] */
-    int32_t busy;     /* workers preparing a batch */
+    mi_pairs_times times; /* these two are written by the caller's thread alone */
+    int64_t position;     /* the next batch to give */
+    int64_t claimed;      /* the next batch to prepare */
+    int64_t epoch;        /* whose order is in `order`; -1: none */
+    uint32_t *order;      /* [count] */
+    int32_t busy;         /* workers preparing a batch */
     bool paused, quit;
     int32_t started; /* workers that run */
     pid_t owner;     /* a fork()ed child inherits the generator but none of its workers */
@@ -87,8 +90,16 @@ static void draw_twin(const mi_pairs *p, const bench *b, mi__random r, float *ou
     mi__warp_resize(b->framed, side, channels, axis, top, left, o->size, b->scratch, out);
 }
 
-static void prepare(const mi_pairs *p, const bench *b, int64_t number, const int64_t *index,
-                    float *x, float *xt) {
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Tells how many seconds it took. */
+static double prepare(const mi_pairs *p, const bench *b, int64_t number, const int64_t *index,
+                      float *x, float *xt) {
+    const double start = now();
     for (int64_t i = 0; i < p->options.batch; i++, x += p->view) {
         mi__warp_load(p->dataset, index[i], b->framed);
         mi__warp_centre(b->framed, p->dataset->height, p->dataset->channels, p->options.size, x);
@@ -101,6 +112,7 @@ static void prepare(const mi_pairs *p, const bench *b, int64_t number, const int
                 mi__random_at(p->options.seed, MI__STREAM_AUGMENT + (position >> 32), counter), xt);
         }
     }
+    return now() - start;
 }
 
 /* Fisher-Yates */
@@ -147,7 +159,7 @@ static void *work(void *arg) {
         choose(p, number, s->index);
         p->busy++;
         pthread_mutex_unlock(&p->lock);
-        prepare(p, &w->bench, number, s->index, s->x, s->xt);
+        s->seconds = prepare(p, &w->bench, number, s->index, s->x, s->xt);
         pthread_mutex_lock(&p->lock);
         p->busy--;
         s->ready = true;
@@ -303,6 +315,21 @@ void mi_pairs_destroy(mi_pairs *pairs) {
 
 /* -- use -------------------------------------------------------------------------------------- */
 
+/* The slot of the next batch, once it is ready. */
+static slot *await(mi_pairs *p) {
+    slot *s = &p->slots[p->position % p->options.ahead];
+    pthread_mutex_lock(&p->lock);
+    if (!s->ready) {
+        const double start = now();
+        while (!s->ready)
+            pthread_cond_wait(&p->done, &p->lock);
+        p->times.waited += now() - start;
+        p->times.waits++;
+    }
+    pthread_mutex_unlock(&p->lock);
+    return s;
+}
+
 mi_status mi_pairs_next(mi_pairs *pairs, float *x, float *xt, int64_t *index) {
     MI__NEED(pairs);
     MI__NEED(x);
@@ -310,23 +337,31 @@ mi_status mi_pairs_next(mi_pairs *pairs, float *x, float *xt, int64_t *index) {
     slot *s = &pairs->slots[0];
     if (pairs->started == 0) {
         choose(pairs, pairs->position, s->index);
-        prepare(pairs, &pairs->workers[0].bench, pairs->position, s->index, x, xt);
+        s->seconds = prepare(pairs, &pairs->workers[0].bench, pairs->position, s->index, x, xt);
+        pairs->times.waited += s->seconds;
+        pairs->times.waits++;
     } else {
-        s = &pairs->slots[pairs->position % pairs->options.ahead];
-        pthread_mutex_lock(&pairs->lock);
-        while (!s->ready)
-            pthread_cond_wait(&pairs->done, &pairs->lock);
-        pthread_mutex_unlock(&pairs->lock);
+        s = await(pairs);
         memcpy(x, s->x, (size_t)(pairs->options.batch * pairs->view) * sizeof *x);
         memcpy(xt, s->xt, (size_t)(pairs->rows * pairs->view) * sizeof *xt);
     }
     if (index != NULL)
         memcpy(index, s->index, (size_t)pairs->options.batch * sizeof *index);
+    pairs->times.batches++;
+    pairs->times.prepared += s->seconds;
     pthread_mutex_lock(&pairs->lock);
     s->ready = false;
     pairs->position++;
     pthread_cond_signal(&pairs->room);
     pthread_mutex_unlock(&pairs->lock);
+    return MI_OK;
+}
+
+mi_status mi_pairs_waited(const mi_pairs *pairs, mi_pairs_times *times) {
+    MI__NEED(pairs);
+    MI__NEED(times);
+    MI__TRY(mi__report_check(times, sizeof *times, sizeof *times, "mi_pairs_times"));
+    mi__report_store(times, times->struct_size, &pairs->times, sizeof pairs->times);
     return MI_OK;
 }
 

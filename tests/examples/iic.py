@@ -60,11 +60,13 @@ def check_run(tap, data, work):
     tap.ok(done.returncode == 0, 'a run ends with 0', done.stderr)
     result = last_json(done)
     wanted = {'test_accuracy', 'selected_head', 'selected_accuracy', 'nmi', 'ari', 'loss', 'epochs',
-              'seconds', 'images_per_second', 'interrupted'}
+              'seconds', 'images_per_second', 'pairs_waited', 'interrupted'}
     tap.ok(set(result) == wanted, 'the last line is JSON with every figure', str(result))
     tap.ok(len(result['test_accuracy']) == 5 and result['epochs'] == 3, 'a figure for each head', str(result))
     tap.ok(result['selected_accuracy'] == result['test_accuracy'][result['selected_head']],
            'the selected head is one of them', str(result))
+    tap.ok(0 <= result['pairs_waited'] < result['seconds'] + 0.1 and 'Waited for pairs' in done.stdout,
+           'waiting for pairs is told, and no longer than the run', done.stdout)
     rows = (out / 'metrics.csv').read_text().strip().split('\n')
     tap.ok(len(rows) == 1 + 3 * 5 and rows[0].startswith('epoch,seconds,loss'), 'metrics.csv has all rows')
     for name in ('clusters.png', 'confusion.png'):

@@ -5,6 +5,7 @@
 #include "../../lib/data/warp.h"
 
 #include <stdbool.h>
+#include <time.h>
 
 /* Images whose every value differs, so that a misplaced pixel shows. */
 static mi_dataset *random_set(int64_t count, int32_t side, int32_t channels) {
@@ -365,6 +366,85 @@ START_TEST(seeds_differ) {
 }
 END_TEST
 
+/* -- waiting ---------------------------------------------------------------------------------- */
+
+static mi_pairs_times times_of(const mi_pairs *pairs) {
+    mi_pairs_times t = {.struct_size = sizeof t};
+    OK(mi_pairs_waited(pairs, &t));
+    ck_assert(isfinite(t.waited) && t.waited >= 0 && isfinite(t.prepared) && t.prepared >= 0);
+    ck_assert(t.waits >= 0 && t.waits <= t.batches);
+    return t;
+}
+
+/* The times after one more batch. */
+static mi_pairs_times one_more(mi_pairs *pairs, batch *b) {
+    mi_pairs_times before = times_of(pairs);
+    OK(mi_pairs_next(pairs, b->x, b->xt, NULL));
+    mi_pairs_times after = times_of(pairs);
+    ck_assert_int_eq(after.batches, before.batches + 1);
+    ck_assert(after.waits == before.waits || after.waits == before.waits + 1);
+    ck_assert_msg(after.prepared > before.prepared, "%g, then %g", before.prepared, after.prepared);
+    if (after.waits == before.waits)
+        ck_assert(after.waited == before.waited);
+    else
+        ck_assert_msg(after.waited > before.waited, "%g, then %g", before.waited, after.waited);
+    return after;
+}
+
+START_TEST(without_workers_every_batch_is_waited_for) {
+    mi_dataset *set = random_set(23, 8, 1);
+    mi_pairs_options o = {.struct_size = sizeof o, .batch = 5, .workers = -1};
+    mi_pairs *pairs;
+    OK(mi_pairs_create(NULL, set, &o, &pairs));
+    batch b = batch_for(pairs);
+    mi_pairs_times t = times_of(pairs);
+    ck_assert(t.batches == 0 && t.waits == 0 && t.waited == 0 && t.prepared == 0);
+    for (int i = 1; i <= 20; i++) {
+        t = one_more(pairs, &b);
+        ck_assert(t.waits == i && t.waited == t.prepared);
+    }
+    OK(mi_pairs_seek(pairs, 2)); /* gives nothing and forgets nothing */
+    ck_assert_int_eq(times_of(pairs).batches, 20);
+    FAILS(MI_E_ARG, "xt", mi_pairs_next(pairs, b.x, NULL, NULL));
+    ck_assert_int_eq(times_of(pairs).batches, 20);
+
+    FAILS(MI_E_ARG, "pairs", mi_pairs_waited(NULL, &t));
+    FAILS(MI_E_ARG, "times", mi_pairs_waited(pairs, NULL));
+    t.struct_size = 8;
+    FAILS(MI_E_ABI, "mi_pairs_times", mi_pairs_waited(pairs, &t));
+    ck_assert_int_eq(t.batches, 20);
+    batch_free(&b);
+    mi_pairs_destroy(pairs);
+    mi_dataset_destroy(set);
+}
+END_TEST
+
+START_TEST(only_what_is_not_ready_is_waited_for) {
+    enum { TRIES = 1000 };
+    mi_dataset *set = random_set(50, 28, 1);
+    for (int32_t workers = 1; workers <= 3; workers += 2) {
+        mi_pairs_options o = {.struct_size = sizeof o, .batch = 50, .workers = workers};
+        mi_pairs *pairs;
+        OK(mi_pairs_create(NULL, set, &o, &pairs));
+        batch b = batch_for(pairs);
+        int tries = 0;
+        while (times_of(pairs).waits == 0 && tries++ < TRIES) /* greedily: waits soon */
+            one_more(pairs, &b);
+        ck_assert_int_lt(tries, TRIES);
+        for (int64_t waits = -1; waits != times_of(pairs).waits && tries++ < TRIES;) {
+            waits = times_of(pairs).waits;
+            nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+            one_more(pairs, &b); /* patiently: at some time it is there */
+        }
+        ck_assert_int_lt(tries, TRIES);
+        ck_assert(times_of(pairs).waits < times_of(pairs).batches);
+        batch_free(&b);
+        mi_pairs_destroy(pairs);
+    }
+    mi_dataset_destroy(set);
+}
+END_TEST
+
 /* -- options, memory -------------------------------------------------------------------------- */
 
 static void ck_same_batch(mi_pairs *one, mi_pairs *other) {
@@ -510,5 +590,7 @@ END_TEST
 
 UNIT_MAIN("pairs", pairs_equal_the_naive_ones, a_quarter_turn_moves_pixels,
           nothing_drawn_leaves_the_plain_view, huge_values_stay_finite, workers_change_nothing,
-          seeking_resumes, an_epoch_has_each_image_once, seeds_differ, defaults_are_as_documented,
-          bad_options_are_refused, memory_is_taken_at_creation, destruction_needs_no_waiting)
+          seeking_resumes, without_workers_every_batch_is_waited_for,
+          only_what_is_not_ready_is_waited_for, an_epoch_has_each_image_once, seeds_differ,
+          defaults_are_as_documented, bad_options_are_refused, memory_is_taken_at_creation,
+          destruction_needs_no_waiting)
