@@ -133,8 +133,8 @@ static void multiply_panel(const sweep_job *job, const float *x, int64_t pixels,
     const float *packed = job->packed + panel * PANEL * s->depth;
     for (int64_t k = 0; k < s->depth; k += TERMS)
         for (int64_t p = 0; p < pixels; p += ROWS)
-            multiply_tile(width / LANES, MI__MIN(TERMS, s->depth - k), x, from + p, job->term + k,
-                          packed + k * width, products + p * width, k > 0);
+            multiply_patches(width / LANES, MI__MIN(TERMS, s->depth - k), x, from + p,
+                             job->term + k, packed + k * width, products + p * width, k > 0);
 }
 
 /* Mean and sum of squares of `count` columns, from sums relative to their first numbers. */
@@ -163,14 +163,15 @@ INLINE void put_panel(const int vectors, const sweep_job *job, const box *b, int
         first[j] = load(products + j * LANES) + bias_of[j];
         sum[j] = square[j] = broadcast(0);
     }
-    for (int64_t p = 0; p < b->pixels; p++)
-#pragma GCC unroll 4
+    for (int64_t p = 0; p < b->pixels; p++) {
+        UNROLL_ALL
         for (int j = 0; j < vectors; j++) {
             vec y = load(products + (p * vectors + j) * LANES) + bias_of[j], d = y - first[j];
             store_lanes(job->y + to[p] + column + j * LANES, left - j * LANES, y);
             sum[j] = sum[j] + d;
             square[j] = madd(d, d, square[j]);
         }
+    }
     double *mean = job->moments + index * 2 * job->s.out + column;
     for (int j = 0; j < vectors && job->moments != NULL; j++)
         put_box_moments(b->pixels, left - j * LANES, first[j], sum[j], square[j], mean + j * LANES,

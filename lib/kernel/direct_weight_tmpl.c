@@ -61,8 +61,8 @@ static void sum_terms(const terms_job *job, int64_t task, float *room) {
         const float *x = read_box(s, &b, job->x, packed - box_floats(s));
         pack_pixels(s, job->dy, b.pixels, to, panel, packed);
         for (int64_t k = group * job->group * ROWS; k < end * ROWS; k += ROWS)
-            multiply_tile(width / LANES, b.pixels, x, job->term + k, from, packed, sums + k * width,
-                          i > first);
+            multiply_patches(width / LANES, b.pixels, x, job->term + k, from, packed,
+                             sums + k * width, i > first);
     }
 }
 

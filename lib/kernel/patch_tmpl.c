@@ -138,41 +138,43 @@ static const float *read_box(const sweep *s, const box *b, const float *x, float
     return room;
 }
 
-/* c[i][j] (+)= sum over k < depth: a[i][at[k]] b[k][j], as multiply_rows() */
+/* c[i][j] (+)= sum over k < depth: a[i][at[k]] b[k][j], as product_tile() */
 INLINE void multiply_located(const int vectors, int64_t depth, const float *const *a,
                              const int64_t *at, const float *b, float *c, bool add) {
     vec sum[ROWS][PANEL_VECTORS];
     const float *const a0 = a[0], *const a1 = a[1], *const a2 = a[2];
     const float *const a3 = a[3], *const a4 = a[4], *const a5 = a[5];
-#pragma GCC unroll 6
-    for (int i = 0; i < ROWS; i++)
-#pragma GCC unroll 4
+    UNROLL_ALL
+    for (int i = 0; i < ROWS; i++) {
+        UNROLL_ALL
         for (int j = 0; j < vectors; j++)
             sum[i][j] = add ? load(c + (i * vectors + j) * LANES) : broadcast(0);
+    }
     for (int64_t k = 0; k < depth; k++, b += vectors * LANES) {
         const float *const row[ROWS] = {a0, a1, a2, a3, a4, a5};
         vec right[PANEL_VECTORS];
-#pragma GCC unroll 4
+        UNROLL_ALL
         for (int j = 0; j < vectors; j++)
             right[j] = load(b + j * LANES);
-#pragma GCC unroll 6
+        UNROLL_ALL
         for (int i = 0; i < ROWS; i++) {
             vec left = broadcast(row[i][at[k]]);
-#pragma GCC unroll 4
+            UNROLL_ALL
             for (int j = 0; j < vectors; j++)
                 sum[i][j] = madd(left, right[j], sum[i][j]);
         }
     }
-#pragma GCC unroll 6
-    for (int i = 0; i < ROWS; i++)
-#pragma GCC unroll 4
+    UNROLL_ALL
+    for (int i = 0; i < ROWS; i++) {
+        UNROLL_ALL
         for (int j = 0; j < vectors; j++)
             store(c + (i * vectors + j) * LANES, sum[i][j]);
+    }
 }
 
 /* The left rows are at x + row[i]. */
-static void multiply_tile(int64_t vectors, int64_t depth, const float *x, const int64_t *row,
-                          const int64_t *at, const float *b, float *c, bool add) {
+static void multiply_patches(int64_t vectors, int64_t depth, const float *x, const int64_t *row,
+                             const int64_t *at, const float *b, float *c, bool add) {
     const float *const a[ROWS] = {x + row[0], x + row[1], x + row[2],
                                   x + row[3], x + row[4], x + row[5]};
     switch (vectors) {
