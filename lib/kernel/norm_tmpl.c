@@ -20,6 +20,10 @@ typedef struct norm_job {
     const real *factor, *mean_g, *by_mean; /* dx = factor (g - mean_g - d by_mean) */
 } norm_job;
 
+static inline real greater(real a, real b) {
+    return a > b ? a : b;
+}
+
 static norm_job make_job(const mi__norm *shape, const void *x, const void *scale, const void *shift,
                          const void *mean, const void *inverse) {
     const mi__map m = shape->in;
@@ -69,8 +73,7 @@ ALWAYS_INLINE void norm_windows(const norm_job *job, const int count, const real
             const real v0 = (at[0] - m) * factor + add, v1 = (at[c] - m) * factor + add;
             const real v2 = (at[stride] - m) * factor + add;
             const real v3 = (at[stride + c] - m) * factor + add;
-            const real top = v1 > v0 ? v1 : v0, low = v3 > v2 ? v3 : v2;
-            const real v = low > top ? low : top;
+            const real v = greater(greater(v0, v1), greater(v2, v3));
             y[k * c + i] = v > 0 ? v : slope * v;
         }
     }
@@ -134,13 +137,14 @@ static void gradients_block(void *arg, int64_t b) {
     int64_t r = b * block_rows(job->rows), end = MI__MIN(job->rows, r + block_rows(job->rows));
     double *sum = job->sums + b * 2 * job->c, *product = sum + job->c;
     memset(sum, 0, (size_t)(2 * job->c) * sizeof *sum);
-    for (; r + 8 <= end; r += 8)
-        add_gradients(job, r, 8, sum, product);
+    for (; r + 4 <= end; r += 4)
+        add_gradients(job, r, 4, sum, product);
     for (; r < end; r++)
         add_gradients(job, r, 1, sum, product);
 }
 
-/* The same of the pixels that have a g in `count` windows that begin at x[0], x[1] ... */
+/* The same of the pixels that have a g in `count` windows that begin at x[0], x[1] ... Each choice
+ * has a condition of its own, or compilers would make branches of those that share one. */
 ALWAYS_INLINE void add_windows(const norm_job *job, const int count, const real *const *x,
                                const real *restrict dy, double *restrict sum,
                                double *restrict product) {
@@ -164,9 +168,11 @@ ALWAYS_INLINE void add_windows(const norm_job *job, const int count, const real 
             const real d2 = at[stride] - m, d3 = at[stride + c] - m;
             const real v0 = d0 * factor + add, v1 = d1 * factor + add;
             const real v2 = d2 * factor + add, v3 = d3 * factor + add;
-            const real top = v1 > v0 ? v1 : v0, low = v3 > v2 ? v3 : v2;
-            const real d_top = v1 > v0 ? d1 : d0, d_low = v3 > v2 ? d3 : d2;
-            const real d = low > top ? d_low : d_top, v = low > top ? low : top;
+            const real v = greater(greater(v0, v1), greater(v2, v3));
+            real d = d3;
+            d = v2 == v ? d2 : d;
+            d = v1 == v ? d1 : d;
+            d = v0 == v ? d0 : d;
             const real g = v > 0 ? dy[k * c + i] : slope * dy[k * c + i];
             s += g;
             p += g * d;
@@ -190,12 +196,12 @@ static void window_gradients_block(void *arg, int64_t b) {
     const int64_t share = (windows + blocks - 1) / blocks;
     int64_t at = MI__MIN(windows, b * share), end = MI__MIN(windows, at + share);
     double *sum = job->sums + b * 2 * c, *product = sum + c;
-    const real *x[4];
+    const real *x[2];
     memset(sum, 0, (size_t)(2 * c) * sizeof *sum);
-    for (; at + 4 <= end; at += 4) {
-        for (int k = 0; k < 4; k++)
+    for (; at + 2 <= end; at += 2) {
+        for (int k = 0; k < 2; k++)
             x[k] = window_at(job, at + k);
-        add_windows(job, 4, x, job->dy + at * c, sum, product);
+        add_windows(job, 2, x, job->dy + at * c, sum, product);
     }
     for (; at < end; at++) {
         x[0] = window_at(job, at);
@@ -256,8 +262,7 @@ static void window_backward(const norm_job *job, const real *x, const real *dy, 
         const real d2 = x[stride + i] - mean[i], d3 = x[stride + c + i] - mean[i];
         const real v0 = d0 * factor[i] + shift[i], v1 = d1 * factor[i] + shift[i];
         const real v2 = d2 * factor[i] + shift[i], v3 = d3 * factor[i] + shift[i];
-        const real top = v1 > v0 ? v1 : v0, low = v3 > v2 ? v3 : v2;
-        const real v = low > top ? low : top, g = v > 0 ? dy[i] : slope * dy[i];
+        const real v = greater(greater(v0, v1), greater(v2, v3)), g = v > 0 ? dy[i] : slope * dy[i];
         const real g0 = v0 == v ? g : 0, after0 = g - g0;
         const real g1 = v1 == v ? after0 : 0, after1 = after0 - g1;
         const real g2 = v2 == v ? after1 : 0, g3 = after1 - g2;

@@ -19,18 +19,23 @@ typedef MI__REAL real;
 #endif
 
 /* Turns short loops of constant length into straight code. */
-#ifdef __GNUC__
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#elif defined(__GNUC__)
 #define UNROLL _Pragma("GCC unroll 8")
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
 #else
 #define UNROLL
+#endif
+#ifdef __GNUC__
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+#else
 #define ALWAYS_INLINE static inline
 #endif
 
-/* Asks for what comes 8 KiB after p: processors foresee one stream, but not several at once. */
+/* Asks for what comes 16 KiB after p: processors foresee one stream, but not several at once. */
 static inline void fetch_ahead(const real *p, int64_t count) {
 #ifdef __GNUC__
-    uintptr_t at = (uintptr_t)p + 8192, end = at + (uintptr_t)count * sizeof *p;
+    uintptr_t at = (uintptr_t)p + 16384, end = at + (uintptr_t)count * sizeof *p;
     for (; at < end; at += 64)
         __builtin_prefetch((const void *)at);
 #else
