@@ -20,10 +20,6 @@ typedef struct norm_job {
     const real *factor, *mean_g, *by_mean; /* dx = factor (g - mean_g - d by_mean) */
 } norm_job;
 
-static inline real greater(real a, real b) {
-    return a > b ? a : b;
-}
-
 static norm_job make_job(const mi__norm *shape, const void *x, const void *scale, const void *shift,
                          const void *mean, const void *inverse) {
     const mi__map m = shape->in;

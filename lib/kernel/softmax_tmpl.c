@@ -7,21 +7,19 @@ typedef struct softmax_job {
     real *y, *dx;
 } softmax_job;
 
-/* Of n > 0 numbers: eight maxima side by side make a vector. */
+/* Of n > 0 numbers; four at a time need not wait for each other. */
 static real greatest(int64_t n, const real *x) {
-    real most[8];
+    real a = x[0], b = a, c = a, d = a;
     int64_t i = 0;
-    for (int j = 0; j < 8; j++)
-        most[j] = x[0];
-    for (; i + 8 <= n; i += 8)
-        for (int j = 0; j < 8; j++)
-            most[j] = x[i + j] > most[j] ? x[i + j] : most[j];
+    for (; i + 4 <= n; i += 4) {
+        a = greater(x[i], a);
+        b = greater(x[i + 1], b);
+        c = greater(x[i + 2], c);
+        d = greater(x[i + 3], d);
+    }
     for (; i < n; i++)
-        most[0] = x[i] > most[0] ? x[i] : most[0];
-    for (int width = 4; width > 0; width /= 2)
-        for (int j = 0; j < width; j++)
-            most[j] = most[width + j] > most[j] ? most[width + j] : most[j];
-    return most[0];
+        a = greater(x[i], a);
+    return greater(greater(a, b), greater(c, d));
 }
 
 /* y[i] = exp(x[i] - max) / sum of them, in each row [c] */

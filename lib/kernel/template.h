@@ -32,6 +32,10 @@ typedef MI__REAL real;
 #define ALWAYS_INLINE static inline
 #endif
 
+static inline real greater(real a, real b) {
+    return a > b ? a : b;
+}
+
 /* Asks for what comes 16 KiB after p: processors foresee one stream, but not several at once. */
 static inline void fetch_ahead(const real *p, int64_t count) {
 #ifdef __GNUC__
