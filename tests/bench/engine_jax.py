@@ -26,10 +26,12 @@ def convolve(x, weight, stride, pad):
 
 
 def pooled(x):
-    """2 x 2; its gradient by comparison is far quicker here than reduce_window's."""
+    """2 x 2, by twos: quicker than reduce_window here. The maximum over axes of a reshaped map is
+    not to be had: compiled, its gradient compares with values that were rounded otherwise."""
     n, h, w, c = x.shape
-    x = x[:, :h // 2 * 2, :w // 2 * 2].reshape(n, h // 2, 2, w // 2, 2, c)
-    return x.max((2, 4))
+    x = x[:, :h // 2 * 2, :w // 2 * 2].reshape(n, h // 2, 2, w // 2, 2 * c)
+    x = jnp.maximum(x[:, :, 0], x[:, :, 1])
+    return jnp.maximum(x[..., :c], x[..., c:])
 
 
 def normalised(x, scale, shift):
