@@ -33,7 +33,7 @@ INLINE void product_tile(const int rows, const int vectors, const register_tile 
         vec right[PANEL_VECTORS];
         UNROLL_ALL
         for (int j = 0; j < vectors; j++)
-            right[j] = j + 1 < vectors ? load(b + j * LANES) : load_some(b + j * LANES, t.last);
+            right[j] = load(b + j * LANES);
         UNROLL_ALL
         for (int i = 0; i < rows; i++) {
             vec left = broadcast(a[i * t.row]);
@@ -59,7 +59,7 @@ typedef void (*tile_function)(const register_tile *t);
 
 #define TILE(rows, vectors)                                                                        \
     static void tile_##rows##_##vectors(const register_tile *t) {                                  \
-        product_tile(rows, vectors, t);                                                           \
+        product_tile(rows, vectors, t);                                                            \
     }
 /* clang-format off */
 #if PANEL_VECTORS == 4

@@ -6,11 +6,12 @@
  * each element is the same sum whoever makes it. */
 
 #define DEPTH 256
-#define BLOCK_COLS 384        /* of B: 384 KiB with all of DEPTH */
-#define STRIP 192             /* rows of C that a packed strip of A has */
-#define NARROW 12             /* rows of C that are not worth packing B for */
-#define WORTH (1 << 21)       /* multiplications that pay for waking another thread */
-#define PITCH (STRIP + LANES) /* of a packed strip: an odd number of lines of a cache */
+#define BLOCK_COLS (24 * LANES) /* of B: 24 KiB a lane with all of DEPTH, half of a usual L2 */
+#define STRIP 192               /* rows of C that a packed strip of A has */
+#define NARROW 12               /* rows of C that are not worth packing B for */
+#define AHEAD 16                /* rows that are asked for before they are packed */
+#define WORTH (1 << 21)         /* multiplications that pay for waking another thread */
+#define PITCH (STRIP + 16)      /* of a packed strip: an odd number of lines of a cache */
 #define PART_FLOATS (DEPTH * (BLOCK_COLS + PITCH))
 
 typedef struct product_job {
@@ -50,12 +51,17 @@ static void transpose_rows(const float *from, int64_t ld, int64_t rows, int64_t 
                        width);
 }
 
-/* to[l][0..count-1] = from[l][0..count-1], the rest of the last vector being 0. */
+/* to[l][0..count-1] = from[l][0..count-1], the rest of the last vector being 0. Asks for rows
+ * ahead: where they are pages apart, no processor does. */
 static void copy_rows(const float *from, int64_t ld, int64_t count, int64_t depth, float *to,
                       int64_t width) {
-    for (int64_t l = 0; l < depth; l++, from += ld, to += width)
-        for (int64_t j = 0; j < count; j += LANES)
+    for (int64_t l = 0; l < depth; l++, from += ld, to += width) {
+        const uintptr_t ahead = (uintptr_t)from + (uintptr_t)ld * AHEAD * sizeof *from;
+        for (int64_t j = 0; j < count; j += LANES) {
+            __builtin_prefetch((const void *)(ahead + (uintptr_t)j * sizeof *from));
             store(to + j, load_lanes(from + j, count - j));
+        }
+    }
 }
 
 /* -- one thread's part ------------------------------------------------------------------------ */
@@ -142,7 +148,7 @@ static void pack_panels(const product_job *p, const product_block *k, float *to)
 
 static void multiply_block(const product_job *p, span rows, span cols, span terms, float *room) {
     product_block k = {.cols = cols, .rows = rows, .terms = terms};
-    if (p->tb || (length(rows) > NARROW && p->ldb > PANEL)) {
+    if (p->tb || length(cols) % LANES != 0 || (length(rows) > NARROW && p->ldb > PANEL)) {
         pack_panels(p, &k, room);
         k.b = room;
     }
