@@ -16,8 +16,7 @@ typedef float lanes __attribute__((vector_size(16)));
 #endif
 
 int64_t mi__warp_values(int32_t side, int32_t channels) {
-    const int64_t unused = 1; /* behind the last pixel of 3 channels: see sample_3() */
-    return (int64_t)(side + FRAME) * (side + FRAME) * channels + unused;
+    return (int64_t)(side + FRAME) * (side + FRAME) * channels;
 }
 
 void mi__warp_load(const mi_dataset *set, int64_t image, float *framed) {
@@ -109,7 +108,8 @@ INLINE lanes lanes_between(lanes a, lanes b, float weight) {
     return (1 - weight) * a + weight * b;
 }
 
-/* Three channels and one value of the next pixel at once, which the next round overwrites. */
+/* Three channels and one value of the next pixel at once, which the next round overwrites. There is
+ * a next pixel in the frame, since no point lies beyond two sides of the image. */
 static void sample_3(const float *framed, int64_t stride, const points *p, int32_t n, float *out) {
     for (int32_t c = 0; c < n; c++, out += 3) {
         const float *a = framed + 3 * (int64_t)p->at[c], *b = a + stride;

@@ -69,6 +69,27 @@ static void next_batch(void *arg) {
     TRY(mi_pairs_next(t->pairs, t->x, t->xt, NULL));
 }
 
+/* Of the size of CIFAR-10's. */
+static void bench_colour_pairs(void) {
+    enum { IMAGES = 512, VALUES = 32 * 32 * 3, COLOURS = 64 };
+    mi_pairs_options po = {.struct_size = sizeof po, .batch = COLOURS, .workers = -1};
+    mi_dataset *set;
+    training t = {0};
+    uint8_t *pixels = room(IMAGES * VALUES, 1);
+    for (int64_t i = 0; i < IMAGES * VALUES; i++)
+        pixels[i] = (uint8_t)(i * 7919 % 251);
+    TRY(mi_dataset_from_u8(context, IMAGES, 32, 32, 3, pixels, NULL, &set));
+    TRY(mi_pairs_create(context, set, &po, &t.pairs));
+    t.x = room(COLOURS * VALUES, sizeof *t.x);
+    t.xt = room(COLOURS * VALUES, sizeof *t.xt);
+    report("pairs, 64 colour images with a twin", next_batch, &t, COLOURS, "twins/s");
+    mi_pairs_destroy(t.pairs);
+    mi_dataset_destroy(set);
+    free(pixels);
+    free(t.x);
+    free(t.xt);
+}
+
 static void step(void *arg) {
     training *t = arg;
     TRY(mi_cluster_step(t->cluster, BATCH, t->x, REPEATS, t->xt, NULL));
@@ -209,6 +230,7 @@ int main(int argc, char **argv) {
     TRY(mi_context_create(&o, &context));
     mi_build_info(info, sizeof info);
     printf("%s, %d threads\n", info, mi_context_threads(context));
+    bench_colour_pairs();
     bench_training("vgg-f", 64.4); /* multiplications and additions of a view, forward, direct */
     bench_training("small", 4.15);
     bench_iic(10);

@@ -192,6 +192,25 @@ START_TEST(a_quarter_turn_moves_pixels) {
 }
 END_TEST
 
+/* Points far outside, the farthest corner of the frame among them; a sanitizer watches. */
+START_TEST(sampling_stays_in_the_frame) {
+    for (int32_t channels = 1; channels <= 4; channels++) {
+        mi_dataset *set = random_set(1, 6, channels);
+        float *framed = calloc((size_t)mi__warp_values(6, channels), sizeof *framed);
+        float *out = calloc((size_t)(36 * channels), sizeof *out);
+        mi__warp_load(set, 0, framed);
+        mi__warp_rotate(framed, 6, channels, 0.7853981633974483, true, 6, out);
+        for (int i = 0; i < 36 * channels; i++)
+            ck_assert(out[i] >= 0 && out[i] <= 1);
+        for (int k = 0; k < channels; k++)
+            ck_assert(out[k] == 0 && out[35 * channels + k] == 0);
+        free(framed);
+        free(out);
+        mi_dataset_destroy(set);
+    }
+}
+END_TEST
+
 START_TEST(nothing_drawn_leaves_the_plain_view) {
     mi_dataset *set = random_set(6, 7, 3);
     const int32_t sides[] = {7, 4};
@@ -589,8 +608,8 @@ START_TEST(destruction_needs_no_waiting) {
 END_TEST
 
 UNIT_MAIN("pairs", pairs_equal_the_naive_ones, a_quarter_turn_moves_pixels,
-          nothing_drawn_leaves_the_plain_view, huge_values_stay_finite, workers_change_nothing,
-          seeking_resumes, without_workers_every_batch_is_waited_for,
+          sampling_stays_in_the_frame, nothing_drawn_leaves_the_plain_view, huge_values_stay_finite,
+          workers_change_nothing, seeking_resumes, without_workers_every_batch_is_waited_for,
           only_what_is_not_ready_is_waited_for, an_epoch_has_each_image_once, seeds_differ,
           defaults_are_as_documented, bad_options_are_refused, memory_is_taken_at_creation,
           destruction_needs_no_waiting)
