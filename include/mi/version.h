@@ -34,10 +34,10 @@ LIBMI_API int32_t mi_lib_version_number(void);
 
 /**
  * One line of text for bug reports: version, compiler, the BLAS that serves
- * dense products, and the kernels chosen for this processor. The environment
- * variable LIBMI_CPU (generic, avx2, avx512) forces a lesser choice, and is
- * ignored if it is something else; it is
- * read when an encoder is created.
+ * dense products, and the kernels chosen for this processor, of those that it
+ * can run. The environment variable LIBMI_CPU forces a lesser choice (avx2,
+ * generic, reference) and is ignored if it is none of them; it is read when an
+ * encoder is created.
  *
  * @param[out] text  receives a zero-terminated text, cut if too long; may be
  *                   NULL if @p size is 0

@@ -9,6 +9,7 @@
 #endif
 
 #include <limits.h>
+#include <strings.h>
 
 #ifndef LIBMI_BLAS_NAME
 #define LIBMI_BLAS_NAME "cblas"
@@ -17,6 +18,9 @@
 #ifdef LIBMI_OPENBLAS_CONFIG
 char *openblas_get_config(void);
 #endif
+#ifdef LIBMI_OPENBLAS_CORENAME
+char *openblas_get_corename(void);
+#endif
 
 const char *mi__blas_info(void) {
 #ifdef LIBMI_OPENBLAS_CONFIG
@@ -24,6 +28,33 @@ const char *mi__blas_info(void) {
 #else
     return LIBMI_BLAS_NAME;
 #endif
+}
+
+const char *mi__blas_core(void) {
+#ifdef LIBMI_OPENBLAS_CORENAME
+    return openblas_get_corename();
+#else
+    return NULL;
+#endif
+}
+
+#if defined(__GNUC__) && defined(__x86_64__)
+static bool has_avx512(void) {
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl");
+}
+#else
+static bool has_avx512(void) {
+    return false;
+}
+#endif
+
+const char *mi__blas_mistake(void) {
+    static const char *const able[] = {"SkylakeX", "Cooperlake", "SapphireRapids"};
+    const char *core = mi__blas_core();
+    for (size_t i = 0; core != NULL && i < sizeof able / sizeof *able; i++)
+        if (strcasecmp(core, able[i]) == 0)
+            return NULL;
+    return has_avx512() ? core : NULL;
 }
 
 /* The interface of BLAS counts in int. */

@@ -4,6 +4,7 @@
 #include <mi/version.h>
 
 #include <stdio.h>
+#include <string.h>
 
 #define TEXT_(x) #x
 #define TEXT(x) TEXT_(x)
@@ -27,7 +28,16 @@ int32_t mi_lib_version_number(void) {
 }
 
 size_t mi_build_info(char *text, size_t size) {
-    int length = snprintf(text, size, "libmi " VERSION ", " COMPILER ", BLAS: %s, kernels: %s",
-                          mi__blas_info(), mi__kernels_select()->name);
+    const char *core = mi__blas_core();
+    const mi__kernels *k;
+    char tables[64] = "";
+    for (int32_t i = 0; (k = mi__kernels_list(i)) != NULL; i++) {
+        const size_t length = strlen(tables);
+        snprintf(tables + length, sizeof tables - length, i == 0 ? "%s" : ", %s", k->name);
+    }
+    int length =
+        snprintf(text, size, "libmi " VERSION ", " COMPILER ", BLAS: %s%s%s, kernels: %s (of %s)",
+                 mi__blas_info(), core == NULL ? "" : " for ", core == NULL ? "" : core,
+                 mi__kernels_select()->name, tables);
     return length < 0 ? 0 : (size_t)length;
 }

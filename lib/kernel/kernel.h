@@ -204,4 +204,9 @@ const mi__kernels *mi__kernels_list(int32_t index);
 /* The BLAS and, where it tells, its configuration, for mi_build_info(). */
 const char *mi__blas_info(void);
 
+/* The core that OpenBLAS works for, NULL where none tells. */
+const char *mi__blas_core(void);
+/* The same if this processor has AVX-512 and that core has not, else NULL. */
+const char *mi__blas_mistake(void);
+
 #endif

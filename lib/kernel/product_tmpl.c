@@ -10,7 +10,7 @@
 #define STRIP 192               /* rows of C that a packed strip of A has */
 #define NARROW 12               /* rows of C that are not worth packing B for */
 #define AHEAD 16                /* rows that are asked for before they are packed */
-#define WORTH (1 << 21)         /* multiplications that pay for waking another thread */
+#define WORTH (1 << 19)         /* multiplications that pay for waking another thread */
 #define PITCH (STRIP + 16)      /* of a packed strip: an odd number of lines of a cache */
 #define PART_FLOATS (DEPTH * (BLOCK_COLS + PITCH))
 

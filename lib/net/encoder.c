@@ -197,11 +197,23 @@ mi_status mi__encoder_create(mi_context *context, const char *description,
     return MI_OK;
 }
 
+/* Once a process: nothing that an encoder does by itself is slower for it. */
+static void tell_of_the_blas(const mi_context *ctx) {
+    static atomic_flag told = ATOMIC_FLAG_INIT;
+    const char *core = mi__blas_mistake();
+    if (ctx->options.log != NULL && core != NULL && !atomic_flag_test_and_set(&told))
+        mi__log(ctx, MI_LOG_INFO,
+                "OpenBLAS takes this processor for %s and multiplies at about half its speed; "
+                "OPENBLAS_CORETYPE=SKYLAKEX helps, float32 products of libmi don't need it",
+                core);
+}
+
 mi_status mi_encoder_create(mi_context *context, const char *description,
                             const mi_encoder_options *options, mi_encoder **out) {
     const mi__kernels *kernel = mi__kernels_select();
     MI__TRY(mi__encoder_create(context, description, options, kernel, out));
     const char *wanted = getenv("LIBMI_CPU");
+    tell_of_the_blas((*out)->ctx);
     if (wanted != NULL && strcmp(wanted, kernel->name) != 0)
         mi__log((*out)->ctx, MI_LOG_WARNING, "there are no kernels \"%.32s\" here, %s are used",
                 wanted, kernel->name);

@@ -200,6 +200,10 @@ END_TEST
 
 START_TEST(blas_has_a_name) {
     ck_assert_uint_gt(strlen(mi__blas_info()), 0);
+    const char *core = mi__blas_core(), *mistake = mi__blas_mistake();
+    ck_assert(mistake == NULL || mistake == core);
+    if (core != NULL && strcmp(core, "SkylakeX") == 0)
+        ck_assert_ptr_null(mistake);
 }
 END_TEST
 
