@@ -47,7 +47,7 @@ from side_by_side import (PAUSE, Others, busy, compare, default_library, ratio_c
                           table)
 
 HERE = pathlib.Path(__file__).resolve().parent
-PATIENCE = {True: 20, False: 3}  # seconds that a row takes about at most, training or not
+PATIENCE = {True: 12, False: 2}  # seconds that a row takes about at most, training or not
 FAR = 1.5         # times the quickest peer's time
 RATE = 1e-5       # of Adam: numbers stay where they are
 TOLERANCE = 1e-2  # largest difference

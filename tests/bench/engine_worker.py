@@ -17,7 +17,7 @@ from engine_rows import Training, all_rows
 from side_by_side import sample, seconds
 
 SETTLED = 0.95  # of the least time so far: what is above brings nothing new
-WARM = 2.0      # seconds that warming up takes at most, beyond three steps
+WARM = 2.0      # seconds that warming up takes about at most, beyond two steps
 
 
 class Missing(Exception):
@@ -25,12 +25,14 @@ class Missing(Exception):
 
 
 def settle(step):
-    """The least of the times until they don't get shorter."""
-    start, least, idle = time.perf_counter(), seconds(step, 1), 0
-    while idle < 3 and (idle < 2 or time.perf_counter() - start < WARM):
+    """The least of the times until they don't get shorter. The first step may compile."""
+    least, start, idle = seconds(step, 1), time.perf_counter(), 0
+    while idle < 3:
         once = seconds(step, 1)
         idle = idle + 1 if once > SETTLED * least else 0
         least = min(least, once)
+        if time.perf_counter() - start > WARM:
+            break
     return least
 
 
