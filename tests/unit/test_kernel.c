@@ -126,6 +126,23 @@ START_TEST(softmax_is_accurate) {
 }
 END_TEST
 
+/* Wherever it is, the greatest score is the one that exponents are counted from. */
+START_TEST(softmax_finds_the_greatest) {
+    enum { C = 23 };
+    mi_context *ctx = make_context(1);
+    const mi__kernels *k;
+    for (int32_t t = 0; (k = mi__kernels_list(t)) != NULL; t++)
+        for (int at = 0; at < C; at++) {
+            float x[C] = {0}, y[C];
+            x[at] = 1e4f;
+            k->softmax(ctx, 1, C, x, C, y);
+            for (int i = 0; i < C; i++)
+                ck_assert_double_eq((double)y[i], i == at);
+        }
+    mi_context_destroy(ctx);
+}
+END_TEST
+
 /* -- known answers, which the reference has to give too -------------------------------------- */
 
 START_TEST(pools_of_one_window) {
@@ -208,5 +225,5 @@ START_TEST(blas_has_a_name) {
 END_TEST
 
 UNIT_MAIN("kernel", leaky_agrees, pools_agree, softmax_agrees, updates_agree, softmax_is_accurate,
-          pools_of_one_window, softmax_of_huge_scores, updates_of_one_weight, environment_chooses,
-          blas_has_a_name)
+          softmax_finds_the_greatest, pools_of_one_window, softmax_of_huge_scores,
+          updates_of_one_weight, environment_chooses, blas_has_a_name)
