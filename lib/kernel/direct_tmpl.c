@@ -6,8 +6,10 @@
  * order. With a stride, rows of the input whose distance from the first tap leaves the same
  * remainder saw the same taps, and so did columns: they are swept one phase after another. */
 
-#define TERMS 768 /* of a panel of weights, which stay in the L2 cache */
-#define ENOUGH 32 /* tasks to share out */
+#define TERMS 768                /* of a panel of weights, which stay in the L2 cache */
+#define CHUNK_PIXELS 24          /* whose products are in the L1 cache until they are in y */
+#define STREAM_FLOATS (16 << 20) /* more of them in y would leave nothing else in the caches */
+#define ENOUGH 32                /* tasks to share out */
 
 /* -- y, and dx -------------------------------------------------------------------------------- */
 
@@ -20,6 +22,7 @@ typedef struct sweep_job {
     float *y, *packed, *rooms;
     double *moments; /* [boxes][mean, sum of squares][out], or NULL */
     int64_t *term;
+    bool streamed;     /* y goes past the caches */
     int64_t splits;    /* tasks that share a box */
     atomic_llong next; /* task to take */
 } sweep_job;
@@ -151,44 +154,89 @@ static void put_box_moments(int64_t pixels, int64_t count, vec first, vec sum, v
     }
 }
 
-/* Products of one panel to y, with the bias, and their moments. */
-INLINE void put_panel(const int vectors, const sweep_job *job, const box *b, int64_t index,
-                      int64_t column, const float *products, const int64_t *to) {
+/* Of the columns of a panel, relative to the first row. */
+typedef struct panel_sums {
+    vec first[PANEL_VECTORS], sum[PANEL_VECTORS], square[PANEL_VECTORS];
+} panel_sums;
+
+/* Products of a panel to y, with the bias, and their moments. */
+INLINE void put_rows(const int vectors, const bool streamed, const sweep_job *job, int64_t column,
+                     int64_t pixels, const int64_t *to, const float *products, panel_sums *sums) {
     const int64_t left = job->s.out - column;
-    vec bias_of[PANEL_VECTORS], first[PANEL_VECTORS], sum[PANEL_VECTORS], square[PANEL_VECTORS];
+    vec add[PANEL_VECTORS], sum[PANEL_VECTORS], square[PANEL_VECTORS];
+    UNROLL_ALL
     for (int j = 0; j < vectors; j++) {
-        bias_of[j] = job->bias != NULL
-                         ? load_lanes(job->bias + column + j * LANES, left - j * LANES)
-                         : broadcast(0);
-        first[j] = load(products + j * LANES) + bias_of[j];
-        sum[j] = square[j] = broadcast(0);
+        add[j] = job->bias != NULL ? load_lanes(job->bias + column + j * LANES, left - j * LANES)
+                                   : broadcast(0);
+        sum[j] = sums->sum[j];
+        square[j] = sums->square[j];
     }
-    for (int64_t p = 0; p < b->pixels; p++) {
+    for (int64_t p = 0; p < pixels; p++) {
         UNROLL_ALL
         for (int j = 0; j < vectors; j++) {
-            vec y = load(products + (p * vectors + j) * LANES) + bias_of[j], d = y - first[j];
-            store_lanes(job->y + to[p] + column + j * LANES, left - j * LANES, y);
+            vec y = load(products + (p * vectors + j) * LANES) + add[j], d = y - sums->first[j];
+            float *at = job->y + to[p] + column + j * LANES;
+            if (streamed)
+                stream(at, y);
+            else
+                store_lanes(at, left - j * LANES, y);
             sum[j] = sum[j] + d;
             square[j] = madd(d, d, square[j]);
         }
     }
-    double *mean = job->moments + index * 2 * job->s.out + column;
-    for (int j = 0; j < vectors && job->moments != NULL; j++)
-        put_box_moments(b->pixels, left - j * LANES, first[j], sum[j], square[j], mean + j * LANES,
-                        mean + job->s.out + j * LANES);
+    UNROLL_ALL
+    for (int j = 0; j < vectors; j++) {
+        sums->sum[j] = sum[j];
+        sums->square[j] = square[j];
+    }
 }
 
-static void finish_panel(const sweep_job *job, const box *b, int64_t index, int64_t panel,
-                         const float *products, const int64_t *to) {
+static void put_products(const sweep_job *job, int64_t panel, int64_t pixels, const int64_t *to,
+                         const float *products, panel_sums *sums) {
     int64_t column = panel * PANEL;
     switch (sweep_panel_width(&job->s, panel) / LANES) {
-    case 1: put_panel(1, job, b, index, column, products, to); break;
-    case 2: put_panel(2, job, b, index, column, products, to); break;
+    case 1: put_rows(1, false, job, column, pixels, to, products, sums); break;
 #if PANEL_VECTORS == 4
-    case 3: put_panel(3, job, b, index, column, products, to); break;
-    case 4: put_panel(4, job, b, index, column, products, to); break;
+    case 2: put_rows(2, false, job, column, pixels, to, products, sums); break;
+    case 3: put_rows(3, false, job, column, pixels, to, products, sums); break;
 #endif
+    case PANEL_VECTORS:
+        if (job->streamed)
+            put_rows(PANEL_VECTORS, true, job, column, pixels, to, products, sums);
+        else
+            put_rows(PANEL_VECTORS, false, job, column, pixels, to, products, sums);
+        break;
     }
+}
+
+static void start_sums(const sweep_job *job, int64_t panel, const float *products,
+                       panel_sums *sums) {
+    *sums = (panel_sums){0};
+    int64_t column = panel * PANEL, width = sweep_panel_width(&job->s, panel);
+    for (int64_t j = 0; j < width; j += LANES) {
+        sums->first[j / LANES] = load(products + j);
+        if (job->bias != NULL)
+            sums->first[j / LANES] += load_lanes(job->bias + column + j, job->s.out - column - j);
+    }
+}
+
+static void sweep_panel(const sweep_job *job, const float *x, int64_t index, int64_t panel,
+                        int64_t pixels, const int64_t *from, const int64_t *to, float *products) {
+    const sweep *s = &job->s;
+    int64_t column = panel * PANEL, width = sweep_panel_width(s, panel);
+    int64_t chunk = s->depth <= TERMS ? CHUNK_PIXELS : BOX_PIXELS;
+    panel_sums sums;
+    for (int64_t p = 0; p < pixels; p += chunk) {
+        int64_t count = MI__MIN(chunk, pixels - p);
+        multiply_panel(job, x, count, from + p, panel, products);
+        if (p == 0)
+            start_sums(job, panel, products, &sums);
+        put_products(job, panel, count, to + p, products, &sums);
+    }
+    double *mean = job->moments + index * 2 * s->out + column;
+    for (int64_t j = 0; j < width / LANES && job->moments != NULL; j++)
+        put_box_moments(pixels, s->out - column - j * LANES, sums.first[j], sums.sum[j],
+                        sums.square[j], mean + j * LANES, mean + s->out + j * LANES);
 }
 
 static void sweep_box(const sweep_job *job, int64_t task, float *room) {
@@ -200,10 +248,8 @@ static void sweep_box(const sweep_job *job, int64_t task, float *room) {
     box b = box_of(s, index);
     locate_pixels(s, &b, from, to);
     const float *x = read_box(s, &b, job->x, products - box_floats(s));
-    for (int64_t panel = begin; panel < begin + share; panel++) {
-        multiply_panel(job, x, b.pixels, from, panel, products);
-        finish_panel(job, &b, index, panel, products, to);
-    }
+    for (int64_t panel = begin; panel < begin + share; panel++)
+        sweep_panel(job, x, index, panel, b.pixels, from, to, products);
 }
 
 static void sweep_worker(void *arg, int64_t worker) {
@@ -212,6 +258,7 @@ static void sweep_worker(void *arg, int64_t worker) {
     int64_t task, tasks = job->s.boxes * job->splits;
     while ((task = atomic_fetch_add(&job->next, 1)) < tasks)
         sweep_box(job, task, room);
+    finish_streams();
 }
 
 static void run_sweep(mi_context *ctx, sweep_job *job, void *work) {
@@ -253,6 +300,8 @@ static void direct(mi_context *ctx, const mi__conv *s, const void *x, const void
     job.bias = bias_of;
     job.y = y;
     job.moments = mean != NULL ? work : NULL;
+    job.streamed = (uintptr_t)y % (LANES * sizeof(float)) == 0 && s->out % LANES == 0 &&
+                   job.s.n * job.s.rows * job.s.columns * s->out > STREAM_FLOATS;
     run_sweep(ctx, &job, work);
     if (mean != NULL)
         join_moments(&job, mean, variance);

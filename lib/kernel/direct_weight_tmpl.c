@@ -9,12 +9,14 @@ typedef struct terms_job {
     const float *x, *dy;
     float *dweight, *sums, *rooms; /* sums [parts][panels][terms][width] */
     int64_t *term;
+    bool whole; /* a box of dy is a panel as it is */
     int64_t tiles, group, groups, parts, part_floats;
     atomic_llong next;
 } terms_job;
 
 static terms_job make_terms_job(const mi__conv *s) {
     terms_job job = {.s = forward_job(s).s};
+    job.whole = job.s.panels == 1 && job.s.width == job.s.out && job.s.boxes_across == 1;
     job.tiles = part_count(job.s.depth, ROWS);
     job.group = part_size(job.tiles, GROUP_TILES);
     job.groups = part_count(job.tiles, job.group);
@@ -59,10 +61,14 @@ static void sum_terms(const terms_job *job, int64_t task, float *room) {
         box b = box_of(s, i);
         locate_pixels(s, &b, from, to);
         const float *x = read_box(s, &b, job->x, packed - box_floats(s));
-        pack_pixels(s, job->dy, b.pixels, to, panel, packed);
+        const float *dy = job->dy + to[0];
+        if (!job->whole) {
+            pack_pixels(s, job->dy, b.pixels, to, panel, packed);
+            dy = packed;
+        }
         for (int64_t k = group * job->group * ROWS; k < end * ROWS; k += ROWS)
-            multiply_patches(width / LANES, b.pixels, x, job->term + k, from, packed,
-                             sums + k * width, i > first);
+            multiply_patches(width / LANES, b.pixels, x, job->term + k, from, dy, sums + k * width,
+                             i > first);
     }
 }
 

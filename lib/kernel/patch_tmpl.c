@@ -154,8 +154,10 @@ INLINE void multiply_located(const int vectors, int64_t depth, const float *cons
         const float *const row[ROWS] = {a0, a1, a2, a3, a4, a5};
         vec right[PANEL_VECTORS];
         UNROLL_ALL
-        for (int j = 0; j < vectors; j++)
+        for (int j = 0; j < vectors; j++) {
             right[j] = load(b + j * LANES);
+            __builtin_prefetch(b + j * LANES + 2048); /* dy may be in memory still */
+        }
         UNROLL_ALL
         for (int i = 0; i < ROWS; i++) {
             vec left = broadcast(row[i][at[k]]);

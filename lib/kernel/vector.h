@@ -42,6 +42,16 @@ INLINE void store(float *p, vec x) {
     _mm512_storeu_ps(p, x);
 }
 
+/* To aligned memory past the caches, whose lines need not be read first; stored before what
+ * comes after finish_streams(). */
+INLINE void stream(float *p, vec x) {
+    _mm512_stream_ps(p, x);
+}
+
+INLINE void finish_streams(void) {
+    _mm_sfence();
+}
+
 typedef __mmask16 lane_mask;
 
 INLINE lane_mask first_lanes(int64_t count) {
@@ -153,6 +163,14 @@ INLINE vec load(const float *p) {
 
 INLINE void store(float *p, vec x) {
     _mm256_storeu_ps(p, x);
+}
+
+INLINE void stream(float *p, vec x) {
+    _mm256_stream_ps(p, x);
+}
+
+INLINE void finish_streams(void) {
+    _mm_sfence();
 }
 
 typedef __m256 lane_mask;
@@ -270,6 +288,13 @@ INLINE vec load(const float *p) {
 
 INLINE void store(float *p, vec x) {
     *(vec_in_memory *)p = x;
+}
+
+INLINE void stream(float *p, vec x) {
+    store(p, x);
+}
+
+INLINE void finish_streams(void) {
 }
 
 INLINE lane_mask first_lanes(int64_t count) {

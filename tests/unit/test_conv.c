@@ -207,6 +207,30 @@ START_TEST(moments_of_conv_bear_a_large_mean) {
 }
 END_TEST
 
+/* So large an output may be written past the caches. */
+START_TEST(large_outputs_are_those_of_each_image) {
+    const mi__conv all = {456, 24, 24, 1, 64, 3, 1, 1}, one = {1, 24, 24, 1, 64, 3, 1, 1};
+    const int64_t pixels = 24 * 24;
+    const mi__kernels *k;
+    mi_context *ctx = make_context(2);
+    for (int32_t t = 0; (k = mi__kernels_list(t)) != NULL; t++) {
+        float *x = values(k, all.n * pixels, 1, 0), *weight = values(k, 9 * 64, 2, 0);
+        float *bias = values(k, 64, 3, 0), *y = room(k, all.n * pixels * 64);
+        float *same = room(k, pixels * 64);
+        void *work = work_room(k->conv_work(ctx, &all)), *less = work_room(k->conv_work(ctx, &one));
+        k->conv(ctx, &all, x, weight, bias, y, NULL, NULL, work);
+        for (int64_t n = 0; n < all.n; n += 91) {
+            k->conv(ctx, &one, x + n * pixels, weight, bias, same, NULL, NULL, less);
+            ck_assert_mem_eq(y + n * pixels * 64, same, (size_t)(pixels * 64) * sizeof *y);
+        }
+        give_back(x), give_back(weight), give_back(bias), give_back(y), give_back(same);
+        give_back(work), give_back(less);
+    }
+    mi_context_destroy(ctx);
+}
+END_TEST
+
 UNIT_MAIN("conv", transformed_conv_agrees, transformed_conv_of_each_size_agrees,
           moments_of_conv_bear_a_large_mean, conv_agrees, conv_of_each_size_agrees,
-          conv_of_large_batches_agrees, conv_is_a_correlation, any_conv_agrees, large_conv_agrees)
+          conv_of_large_batches_agrees, conv_is_a_correlation, any_conv_agrees, large_conv_agrees,
+          large_outputs_are_those_of_each_image)
