@@ -69,6 +69,16 @@ INLINE void fetch_next_tile(const grid *g, const int m, const int p, const float
         }
 }
 
+/* Asks for where the tile to the right will go. */
+INLINE void expect_next_tile(const grid *g, const int m, int64_t channel, int64_t channels,
+                             float *const *at) {
+    const uintptr_t distance = (uintptr_t)(m * g->step * g->c + channel) * sizeof(float);
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < m; j++)
+            for (uintptr_t k = 0; k < (uintptr_t)channels * sizeof(float); k += 64)
+                __builtin_prefetch((const void *)((uintptr_t)at[i * MAX_P + j] + distance + k), 1);
+}
+
 /* -- one vector of channels ------------------------------------------------------------------- */
 
 /* The rows of half a transformed tile: the other half, and away with it. */
@@ -189,6 +199,7 @@ INLINE void output_tile(const int m, const int p, const grid *g, place tile, int
     float *const *at = (float *const *)found;
     int64_t k = 0;
     locate(g, m, m, to->y, tile, NULL, found);
+    expect_next_tile(g, m, channel, channels, at);
     for (; k + LANES <= channels; k += LANES)
         output_vector(m, p, product, plane, at, channel + k, k, LANES, to);
     if (k < channels)
@@ -267,9 +278,12 @@ typedef struct form {
     }
 
 /* clang-format off */
-FORM(2, 2) FORM(3, 2) FORM(4, 2) FORM(5, 2) FORM(2, 3) FORM(3, 3) FORM(4, 3) FORM(2, 5)
+FORM(2, 2) FORM(3, 2) FORM(4, 2) FORM(5, 2)
+FORM(2, 3) FORM(3, 3) FORM(4, 3) FORM(6, 3)
+FORM(2, 5) FORM(4, 5)
 
 static const form forms[] = {
     NAMES_OF_FORM(2, 2), NAMES_OF_FORM(3, 2), NAMES_OF_FORM(4, 2), NAMES_OF_FORM(5, 2),
-    NAMES_OF_FORM(2, 3), NAMES_OF_FORM(3, 3), NAMES_OF_FORM(4, 3), NAMES_OF_FORM(2, 5)};
+    NAMES_OF_FORM(2, 3), NAMES_OF_FORM(3, 3), NAMES_OF_FORM(4, 3), NAMES_OF_FORM(6, 3),
+    NAMES_OF_FORM(2, 5), NAMES_OF_FORM(4, 5)};
 /* clang-format on */

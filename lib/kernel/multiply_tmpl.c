@@ -76,17 +76,8 @@ static const tile_function tile_functions[ROWS][PANEL_VECTORS] = {
     NAMES(1), NAMES(2), NAMES(3), NAMES(4), NAMES(5), NAMES(6)};
 /* clang-format on */
 
-/* c[rows][width] = a[rows][depth] b[depth][width], rows a multiple of ROWS, and width that many
- * vectors, at most a panel. */
-static void multiply(int64_t vectors, int64_t rows, int64_t depth, const float *a, int64_t lda,
-                     const float *b, float *c) {
-    const int64_t width = vectors * LANES;
-    register_tile t = {depth, a, lda, 1, b, width, c, width, LANES, 0};
-    for (int64_t i = 0; i < rows; i += ROWS, t.a += ROWS * lda, t.c += ROWS * width)
-        tile_functions[ROWS - 1][vectors - 1](&t);
-}
-
-/* c[rows][width] += transposed a[depth][rows] b[depth][width]; the same. */
+/* c[rows][width] += transposed a[depth][rows] b[depth][width], rows a multiple of ROWS, and width
+ * that many vectors, at most a panel. */
 static void multiply_transposed(int64_t vectors, int64_t rows, int64_t depth, const float *a,
                                 int64_t lda, const float *b, float *c) {
     const int64_t width = vectors * LANES;

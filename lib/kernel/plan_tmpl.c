@@ -10,7 +10,10 @@
  * the remainder of (e + pad) / stride.
  *
  *   x -> v [points][tiles][ldv]      weight -> u [passes][panels][points][depth][panel]
- *   y <- products [points][tiles][panel], or dy -> g [points][panels][tiles][panel] */
+ *   y <- products [points][tiles][panel], or dy -> g [points][panels][tiles][panel]
+ *
+ * where forward v and the products are cut into groups of ROWS tiles, which keeps the points of a
+ * tile together. */
 
 #define PLANE_GAP 16 /* keeps the points' planes from competing for the same lines of a cache */
 
@@ -61,7 +64,8 @@ static plan make_plan(const mi__conv *s, bool back) {
     p.phases = back ? 1 : s->stride * s->stride;
     p.passes = back ? s->stride * s->stride : 1;
     p.depth = p.phases * p.channels;
-    p.ldv = round_up(p.depth, LANES) + (p.phases > 1 ? LANES : 0);
+    p.ldv = (ceiling(p.depth, LANES) | 1) * LANES; /* odd, for the sake of the caches' sets */
+    p.ldv += p.phases > 1 ? 2 * LANES : 0;
     p.width = round_up(p.out, LANES);
     p.panels = ceiling(p.width, PANEL);
     return p;
@@ -124,15 +128,19 @@ static void advance(const plan *p, place *at) {
     }
 }
 
-/* Tiles begin .. end - 1 to v [points][end - begin][ldv] with `plane` elements between points: all
- * phases side by side, or, back, the one of this pass. */
+/* Tiles begin .. end - 1 to v, all phases side by side, or, back, the one of this pass. v has
+ * groups of tiles, [groups][points][group][ldv] with `plane` elements between points; `at` is where
+ * the first tile goes. */
 static void input_tiles(const plan *p, int64_t pass, const float *x, const float *zeros,
-                        int64_t begin, int64_t end, float *v, int64_t plane) {
+                        int64_t begin, int64_t end, float *v, int64_t at, int64_t group,
+                        int64_t plane) {
     for (int64_t phase = 0; phase < p->phases; phase++) {
         const grid g = input_grid(p, p->back ? pass : phase);
-        place at = place_of(p, begin);
-        float *to = v + phase * p->channels;
-        for (int64_t tile = begin; tile < end; tile++, advance(p, &at), to += p->ldv)
-            p->form->input(&g, at, x, zeros, to, plane);
+        place tile = place_of(p, begin);
+        for (int64_t i = at; i < at + end - begin; i++, advance(p, &tile))
+            p->form->input(&g, tile, x, zeros,
+                           v + i / group * p->points * plane + i % group * p->ldv +
+                               phase * p->channels,
+                           plane);
     }
 }

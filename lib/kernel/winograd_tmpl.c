@@ -2,7 +2,9 @@
 /* Convolutions, and their gradients by the input, as products of transformed tiles. */
 
 #define BLOCK_TILES 48    /* that are transformed and multiplied at a time, in the L2 cache */
+#define DEEP 128          /* then the weights are read again less often */
 #define BLOCK_COUNT 16    /* of smaller ones, if need be */
+#define PART_TERMS 256    /* of a product */
 #define JOB_GRAIN 2000000 /* multiplications that pay for waking another thread */
 
 typedef struct conv_job {
@@ -11,7 +13,7 @@ typedef struct conv_job {
     float *y, *zeros, *bias, *u, *rooms;
     double *moments;       /* NULL: not wanted; else [blocks]: a count, [2][width] */
     int64_t block, blocks; /* tiles in one; how many in a pass */
-    int64_t row_floats, v_plane, product_plane, u_floats;
+    int64_t row_floats, u_floats;
     atomic_llong next; /* block to take */
 } conv_job;
 
@@ -26,7 +28,7 @@ static int64_t workers_for(const mi_context *ctx, const plan *p) {
 
 /* A worker's room: v and products of one block. */
 static int64_t room_floats(const conv_job *job) {
-    return job->p.points * (job->v_plane + job->product_plane);
+    return round_up(job->block, ROWS) * job->p.points * (job->p.ldv + PANEL);
 }
 
 static int64_t moment_doubles(const conv_job *job) {
@@ -36,11 +38,10 @@ static int64_t moment_doubles(const conv_job *job) {
 static conv_job make_conv_job(const mi__conv *s, bool back) {
     conv_job job = {.p = make_plan(s, back)};
     const plan *p = &job.p;
-    job.block = MI__MIN(BLOCK_TILES, round_up(ceiling(p->tiles, BLOCK_COUNT), 2 * ROWS));
+    job.block = MI__MIN(p->depth > DEEP ? 2 * BLOCK_TILES : BLOCK_TILES,
+                        round_up(ceiling(p->tiles, BLOCK_COUNT), 2 * ROWS));
     job.blocks = ceiling(p->tiles, job.block);
     job.row_floats = MI__MAX(p->ldv, p->panels * PANEL);
-    job.v_plane = job.block * p->ldv + PLANE_GAP;
-    job.product_plane = job.block * PANEL + PLANE_GAP;
     job.u_floats = p->points * p->depth * p->width;
     return job;
 }
@@ -144,24 +145,42 @@ static void output_tiles(const conv_job *job, int64_t pass, int64_t block, int64
     place at = place_of(p, begin);
     if (job->moments != NULL)
         memset(&t, 0, sizeof t);
-    for (int64_t tile = begin; tile < end; tile++, advance(p, &at), product += width)
-        p->form->output(&g, at, first, MI__MIN(PANEL, p->out - first), product, job->product_plane,
+    for (int64_t i = 0; i < end - begin; i++, advance(p, &at))
+        p->form->output(&g, at, first, MI__MIN(PANEL, p->out - first),
+                        product + (i / ROWS * p->points * ROWS + i % ROWS) * width, ROWS * width,
                         &to);
     if (job->moments != NULL)
         keep_moments(job, block, panel, &t);
 }
 
+/* Products of one point and `groups` groups of tiles, in parts of the sum: they stay in the L1
+ * cache, and are short enough for the points of p = 8, where terms are large. */
+static void multiply_parts(const plan *p, int64_t width, int64_t groups, const float *v,
+                           const float *u, float *product) {
+    const int64_t part = p->form->p == MAX_P ? PART_TERMS / 4 : PART_TERMS;
+    register_tile t = {.row = p->ldv, .step = 1, .ldb = width, .ldc = width, .last = LANES};
+    for (int64_t k = 0; k < p->depth; k += part) {
+        t.depth = MI__MIN(part, p->depth - k);
+        t.beta = k == 0 ? 0 : 1;
+        t.b = u + k * width;
+        for (int64_t i = 0; i < groups; i++) {
+            t.a = v + i * p->points * ROWS * p->ldv + k;
+            t.c = product + i * p->points * ROWS * width;
+            tile_functions[ROWS - 1][width / LANES - 1](&t);
+        }
+    }
+}
+
 static void conv_block(const conv_job *job, int64_t pass, int64_t block, float *v, float *product) {
     const plan *p = &job->p;
     const int64_t begin = block * job->block, end = MI__MIN(p->tiles, begin + job->block);
-    const int64_t rows = round_up(end - begin, ROWS); /* the last ones may hold anything */
-    input_tiles(p, pass, job->x, job->zeros, begin, end, v, job->v_plane);
+    input_tiles(p, pass, job->x, job->zeros, begin, end, v, 0, ROWS, ROWS * p->ldv);
     for (int64_t panel = 0; panel < p->panels; panel++) {
         const int64_t width = panel_width(p, panel);
         const float *u = job->u + pass * job->u_floats + panel * PANEL * p->points * p->depth;
         for (int64_t point = 0; point < p->points; point++)
-            multiply(width / LANES, rows, p->depth, v + point * job->v_plane, p->ldv,
-                     u + point * p->depth * width, product + point * job->product_plane);
+            multiply_parts(p, width, ceiling(end - begin, ROWS), v + point * ROWS * p->ldv,
+                           u + point * p->depth * width, product + point * ROWS * width);
         output_tiles(job, pass, block, panel, product);
     }
 }
@@ -169,7 +188,7 @@ static void conv_block(const conv_job *job, int64_t pass, int64_t block, float *
 static void conv_worker(void *arg, int64_t worker) {
     conv_job *job = arg;
     float *v = job->rooms + worker * room_floats(job);
-    float *product = v + job->p.points * job->v_plane;
+    float *product = v + round_up(job->block, ROWS) * job->p.points * job->p.ldv;
     int64_t next;
     while ((next = atomic_fetch_add(&job->next, 1)) < job->p.passes * job->blocks)
         conv_block(job, next / job->blocks, next % job->blocks, v, product);

@@ -4,8 +4,9 @@
  * threads. With one batch du isn't kept: strips of it are finished at once, in a worker's room. */
 
 #define BATCH_BYTES (6 << 20)
-#define CHUNK 192 /* rows of a batch that are summed in registers */
-#define SHARE 24  /* tiles that one task transforms */
+#define CHUNK 96 /* rows of a batch that are summed in registers: 24 KiB of g */
+
+#define SHARE 24 /* tiles that one task transforms */
 #define STRIP_ROWS (4 * ROWS)
 
 typedef struct weight_job {
@@ -55,8 +56,8 @@ static void transform_share(void *arg, int64_t index) {
     const int64_t row = index * SHARE, end = MI__MIN(job->count, row + SHARE);
     const grid g = output_grid(p, 0);
     place at = place_of(p, job->begin + row);
-    input_tiles(p, 0, job->x, job->zeros, job->begin + row, job->begin + end, job->v + row * p->ldv,
-                job->v_plane);
+    input_tiles(p, 0, job->x, job->zeros, job->begin + row, job->begin + end, job->v, row,
+                job->batch, job->v_plane);
     for (int64_t i = row; i < end; i++, advance(p, &at))
         p->form->gradient(&g, at, job->dy, job->zeros, job->g, job->g_plane, i, job->batch);
 }
