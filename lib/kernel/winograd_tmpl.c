@@ -26,9 +26,22 @@ static int64_t workers_for(const mi_context *ctx, const plan *p) {
     return worker_count(ctx, work < 1e15 ? (int64_t)(work / JOB_GRAIN) + 1 : INT64_MAX);
 }
 
+static int64_t product_plane(int64_t width) {
+    return ROWS * width + PLANE_GAP;
+}
+
+static int64_t u_plane(const plan *p, int64_t panel) {
+    return p->depth * panel_width(p, panel) + PLANE_GAP;
+}
+
+static float *u_of(const conv_job *job, int64_t pass, int64_t panel) {
+    const plan *p = &job->p;
+    return job->u + pass * job->u_floats + panel * p->points * (p->depth * PANEL + PLANE_GAP);
+}
+
 /* A worker's room: v and products of one block. */
 static int64_t room_floats(const conv_job *job) {
-    return round_up(job->block, ROWS) * job->p.points * (job->p.ldv + PANEL);
+    return ceiling(job->block, ROWS) * job->p.points * (ROWS * job->p.ldv + product_plane(PANEL));
 }
 
 static int64_t moment_doubles(const conv_job *job) {
@@ -42,7 +55,7 @@ static conv_job make_conv_job(const mi__conv *s, bool back) {
                         round_up(ceiling(p->tiles, BLOCK_COUNT), 2 * ROWS));
     job.blocks = ceiling(p->tiles, job.block);
     job.row_floats = MI__MAX(p->ldv, p->panels * PANEL);
-    job.u_floats = p->points * p->depth * p->width;
+    job.u_floats = p->points * (p->depth * p->width + p->panels * PLANE_GAP);
     return job;
 }
 
@@ -84,14 +97,13 @@ static void pack_weights(void *arg, int64_t index) {
     const int64_t column = index % vectors * LANES, panel = column / PANEL;
     const int64_t width = panel_width(p, panel), r = p->form->r;
     float taps[LANES * MAX_R * MAX_R * LANES];
-    float *u =
-        job->u + pass * job->u_floats + panel * PANEL * p->points * p->depth + column % PANEL;
+    float *u = u_of(job, pass, panel) + column % PANEL;
     for (int64_t phase = 0; phase < p->phases; phase++)
         for (int64_t channel = 0; channel < p->channels; channel += LANES) {
             const int64_t count = MI__MIN(LANES, p->channels - channel);
             gather_taps(job, p->back ? pass : phase, channel, count, column, taps);
             for (int64_t c = 0; c < count; c++, u += width)
-                p->form->points(taps + c * r * r * LANES, u, p->depth * width);
+                p->form->points(taps + c * r * r * LANES, u, u_plane(p, panel));
         }
 }
 
@@ -147,8 +159,8 @@ static void output_tiles(const conv_job *job, int64_t pass, int64_t block, int64
         memset(&t, 0, sizeof t);
     for (int64_t i = 0; i < end - begin; i++, advance(p, &at))
         p->form->output(&g, at, first, MI__MIN(PANEL, p->out - first),
-                        product + (i / ROWS * p->points * ROWS + i % ROWS) * width, ROWS * width,
-                        &to);
+                        product + i / ROWS * p->points * product_plane(width) + i % ROWS * width,
+                        product_plane(width), &to);
     if (job->moments != NULL)
         keep_moments(job, block, panel, &t);
 }
@@ -165,7 +177,7 @@ static void multiply_parts(const plan *p, int64_t width, int64_t groups, const f
         t.b = u + k * width;
         for (int64_t i = 0; i < groups; i++) {
             t.a = v + i * p->points * ROWS * p->ldv + k;
-            t.c = product + i * p->points * ROWS * width;
+            t.c = product + i * p->points * product_plane(width);
             tile_functions[ROWS - 1][width / LANES - 1](&t);
         }
     }
@@ -177,10 +189,10 @@ static void conv_block(const conv_job *job, int64_t pass, int64_t block, float *
     input_tiles(p, pass, job->x, job->zeros, begin, end, v, 0, ROWS, ROWS * p->ldv);
     for (int64_t panel = 0; panel < p->panels; panel++) {
         const int64_t width = panel_width(p, panel);
-        const float *u = job->u + pass * job->u_floats + panel * PANEL * p->points * p->depth;
+        const float *u = u_of(job, pass, panel);
         for (int64_t point = 0; point < p->points; point++)
             multiply_parts(p, width, ceiling(end - begin, ROWS), v + point * ROWS * p->ldv,
-                           u + point * p->depth * width, product + point * ROWS * width);
+                           u + point * u_plane(p, panel), product + point * product_plane(width));
         output_tiles(job, pass, block, panel, product);
     }
 }

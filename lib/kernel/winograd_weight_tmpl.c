@@ -38,7 +38,7 @@ static int64_t zero_floats(const plan *p) {
 
 /* Of a strip of one panel. */
 static int64_t strip_floats(const weight_job *job) {
-    return job->p.points * job->strip * PANEL;
+    return job->p.points * (job->strip * PANEL + PLANE_GAP);
 }
 
 static size_t weight_bytes(const mi_context *ctx, const mi__conv *s) {
@@ -102,7 +102,8 @@ static void add_batch(void *arg, int64_t index) {
     const plan *p = &job->p;
     const int64_t panel = index / p->points, point = index % p->points;
     multiply_point(job, panel, point, 0, job->rows,
-                   job->du + panel * strip_floats(job) + point * job->rows * panel_width(p, panel));
+                   job->du + panel * strip_floats(job) +
+                       point * (job->rows * panel_width(p, panel) + PLANE_GAP));
 }
 
 static void finish_weights(void *arg, int64_t row) {
@@ -110,7 +111,7 @@ static void finish_weights(void *arg, int64_t row) {
     for (int64_t panel = 0; panel < job->p.panels; panel++) {
         const int64_t width = panel_width(&job->p, panel);
         finish_row(job, panel, row, job->du + panel * strip_floats(job) + row * width,
-                   job->rows * width);
+                   job->rows * width + PLANE_GAP);
     }
 }
 
@@ -124,7 +125,7 @@ static void strip_worker(void *arg, int64_t worker) {
     while ((next = atomic_fetch_add(&job->next, 1)) < job->strips * p->panels) {
         const int64_t panel = next / job->strips, begin = next % job->strips * job->strip;
         const int64_t rows = MI__MIN(job->strip, job->rows - begin);
-        const int64_t width = panel_width(p, panel), plane = rows * width;
+        const int64_t width = panel_width(p, panel), plane = rows * width + PLANE_GAP;
         for (int64_t point = 0; point < p->points; point++)
             multiply_point(job, panel, point, begin, rows, du + point * plane);
         for (int64_t i = 0; i < rows && begin + i < p->depth; i++)
