@@ -58,6 +58,16 @@ enum mi_init {
     MI_INIT_NORMAL = 5          /**< N(0, scale^2), see init_scale */
 };
 
+/**
+ * What convolutions with more than a few input channels multiply, in training and in evaluation.
+ * Everything else, sums and parameters included, is float32 at any rate.
+ */
+enum mi_precision {
+    MI_PRECISION_FLOAT32 = 0, /**< the default */
+    MI_PRECISION_BFLOAT16 = 1 /**< factors rounded to 8 bits, as the AVX512_BF16 of some processors
+                                   multiplies them at twice the speed; gradients get noisy */
+};
+
 /** How batch normalisation works in a forward pass. */
 enum mi_mode {
     MI_MODE_TRAIN = 1, /**< statistics of this batch; running ones follow, where it is finite */
@@ -80,7 +90,7 @@ typedef struct mi_encoder_options {
     int32_t channels;     /**< of the input, 1 to 65536; 0: 1 */
     int32_t trunk_init;   /**< an mi_init */
     int32_t head_init;    /**< an mi_init */
-    int32_t reserved0;    /**< must be 0 */
+    int32_t precision;    /**< an mi_precision, of what convolutions multiply */
     double init_scale;    /**< of MI_INIT_NORMAL; 0: 0.01 */
     double bn_momentum;   /**< share of the new batch in running statistics, up to 1; 0: 0.1 */
     double bn_epsilon;    /**< added to the variance; 0: 1e-5 */
@@ -104,7 +114,9 @@ typedef struct mi_param_info {
  * @param options      NULL for the defaults
  * @param[out] out     receives the handle; destroy it with mi_encoder_destroy()
  * @return MI_OK; MI_E_FORMAT (the message points at the character); MI_E_SHAPE
- *         (a pool of a map of 1 pixel, a kernel larger than its padded map, ...); MI_E_ARG; MI_E_ABI; MI_E_NOMEM
+ *         (a pool of a map of 1 pixel, a kernel larger than its padded map, ...); MI_E_ARG;
+ *         MI_E_ABI; MI_E_NOMEM; MI_E_UNSUPPORTED (the precision, by this processor or the
+ *         kernels that LIBMI_CPU forces)
  * @since 0.1
  */
 LIBMI_API LIBMI_NODISCARD mi_status mi_encoder_create(mi_context *context, const char *description,

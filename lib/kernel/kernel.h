@@ -23,6 +23,7 @@ typedef struct mi__conv {
     int64_t n, h, w;             /* images and their size */
     int64_t in, out;             /* channels */
     int64_t kernel, stride, pad; /* both ways; kernel <= h, w + 2 pad, pad < kernel */
+    bool half;                   /* products in bfloat16, if mi__kernels_half() */
 } mi__conv;
 
 /* What comes out: (h + 2 pad - kernel) / stride + 1 rows. */
@@ -200,6 +201,9 @@ const mi__kernels *mi__kernels_select(void);
 /* The index-th float table that this processor can run, best first, the reference last; NULL past
  * it. */
 const mi__kernels *mi__kernels_list(int32_t index);
+
+/* Whether a table's transformed convolutions can multiply in bfloat16 here. */
+bool mi__kernels_half(const mi__kernels *k);
 
 /* The BLAS and, where it tells, its configuration, for mi_build_info(). */
 const char *mi__blas_info(void);

@@ -17,9 +17,12 @@
 
 #define PLANE_GAP 16 /* keeps the points' planes from competing for the same lines of a cache */
 
+#define HALF_POINTS 5 /* bfloat16 has no digits to lose to the factors of larger tiles */
+
 typedef struct plan {
     mi__conv s;
-    bool back; /* dx from dy; else y from x */
+    const mi__half *half; /* NULL: products in float */
+    bool back;            /* dx from dy; else y from x */
     const form *form;
     int64_t points;                   /* products per tile */
     int64_t down, across, tiles;      /* tiles in a map and in all */
@@ -42,12 +45,17 @@ static int64_t products_with(const form *f, const mi__map *map) {
     return ceiling(map->h, f->m) * ceiling(map->w, f->m) * f->p * f->p;
 }
 
+static const mi__half *half_of(const mi__conv *s) {
+    return s->half && LANES == 16 ? mi__half_kernels() : NULL;
+}
+
 /* The form with the fewest products, NULL if there is none. */
 static const form *best_form(const mi__conv *s, bool back) {
     const mi__map map = output_map(s, back);
     const form *best = NULL;
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
         if (forms[i].r == ceiling(s->kernel, s->stride) &&
+            (forms[i].p <= HALF_POINTS || half_of(s) == NULL) &&
             (best == NULL || products_with(&forms[i], &map) < products_with(best, &map)))
             best = &forms[i];
     return best;
@@ -56,6 +64,7 @@ static const form *best_form(const mi__conv *s, bool back) {
 static plan make_plan(const mi__conv *s, bool back) {
     const mi__map map = output_map(s, back);
     plan p = {.s = *s, .back = back, .form = best_form(s, back), .out = map.c};
+    p.half = half_of(s);
     p.points = p.form->p * p.form->p;
     p.down = ceiling(map.h, p.form->m);
     p.across = ceiling(map.w, p.form->m);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "half.h"
 #include "kernel.h"
 
 #include <stdlib.h>
@@ -14,6 +15,30 @@ static bool has_avx512(void) {
 
 static bool has_avx2(void) {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+#endif
+
+#ifdef LIBMI_HALF_KERNELS
+extern const mi__half mi__half_avx512;
+
+const mi__half *mi__half_kernels(void) {
+    return has_avx512() && __builtin_cpu_supports("avx512bw") &&
+                   __builtin_cpu_supports("avx512bf16")
+               ? &mi__half_avx512
+               : NULL;
+}
+
+bool mi__kernels_half(const mi__kernels *k) {
+    return k == &mi__kernels_avx512 && mi__half_kernels() != NULL;
+}
+#else
+const mi__half *mi__half_kernels(void) {
+    return NULL;
+}
+
+bool mi__kernels_half(const mi__kernels *k) {
+    (void)k;
+    return false;
 }
 #endif
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* All of the tuned kernels in float, in vectors of MI__VECTOR_BYTES. */
 #define MI__REAL float
+#include "half.h"
 #include "template.h"
 #include "vector.h"
 

@@ -4,11 +4,13 @@
 #include <inttypes.h>
 
 static mi__conv shape_of(const mi__layer *l, const mi__pass *pass) {
-    return (mi__conv){pass->n, l->in.h, l->in.w, l->in.c, l->width, l->kernel, l->stride, l->pad};
+    return (mi__conv){pass->n,   l->in.h,   l->in.w, l->in.c,   l->width,
+                      l->kernel, l->stride, l->pad,  pass->half};
 }
 
 static mi_status plan(mi__layer *l) {
-    const mi__conv shape = {1, l->in.h, l->in.w, l->in.c, l->width, l->kernel, l->stride, l->pad};
+    const mi__conv shape = {1,         l->in.h,   l->in.w, l->in.c, l->width,
+                            l->kernel, l->stride, l->pad,  false};
     if (l->kernel > MI__MIN(l->in.h, l->in.w) + 2 * l->pad)
         return mi__fail(MI_E_SHAPE,
                         "a kernel of %" PRId64 " x %" PRId64 " does not fit a map of %" PRId64

@@ -36,8 +36,8 @@ static mi_status check_options(const mi_encoder_options *o) {
         o->head_init > MI_INIT_NORMAL)
         return mi__fail(MI_E_ARG, "trunk_init and head_init must be an mi_init, got %d and %d",
                         o->trunk_init, o->head_init);
-    if (o->reserved0 != 0)
-        return mi__fail(MI_E_ARG, "reserved members of mi_encoder_options must be 0");
+    if (o->precision != MI_PRECISION_FLOAT32 && o->precision != MI_PRECISION_BFLOAT16)
+        return mi__fail(MI_E_ARG, "precision must be an mi_precision, got %d", o->precision);
     if (!(o->init_scale > 0) || !isfinite(o->init_scale))
         return mi__fail(MI_E_ARG, "init_scale must be above 0, got %g", o->init_scale);
     if (!(o->bn_momentum > 0 && o->bn_momentum <= 1))
@@ -174,12 +174,19 @@ mi_status mi__encoder_create(mi_context *context, const char *description,
     e->ctx = ctx;
     mi__plan *plan = mi__alloc_zero(ctx, 1, sizeof *plan);
     mi_status status = plan == NULL ? MI_E_NOMEM : load_options(e, options);
+    if (status == MI_OK && e->options.precision == MI_PRECISION_BFLOAT16 &&
+        !mi__kernels_half(kernel))
+        status = mi__fail(MI_E_UNSUPPORTED,
+                          "MI_PRECISION_BFLOAT16 needs a processor with AVX512_BF16 and the avx512 "
+                          "kernels; the %s kernels are in use",
+                          kernel->name);
     if (status == MI_OK)
         status = mi__parse(description, plan);
     if (status == MI_OK) {
         e->in = (mi__map){1, e->options.height, e->options.width, e->options.channels};
         e->pass = (mi__pass){.ctx = ctx,
                              .kernel = kernel,
+                             .half = e->options.precision == MI_PRECISION_BFLOAT16,
                              .bn_momentum = e->options.bn_momentum,
                              .bn_epsilon = e->options.bn_epsilon};
         e->description_size = (int64_t)strlen(description) + 1;

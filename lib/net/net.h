@@ -29,6 +29,7 @@ typedef struct mi__pass {
     const mi__kernels *kernel;
     int64_t n; /* images */
     bool train;
+    bool half; /* convolutions multiply in bfloat16 */
     double bn_momentum, bn_epsilon;
     void *work; /* the largest of all layers' work() */
 } mi__pass;

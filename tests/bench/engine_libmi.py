@@ -16,7 +16,7 @@ OptimizerOptions = record('mi_optimizer_options', '''u8 struct_size, i4 kind, i4
     f8 floor''')
 ClusterReport = record('mi_cluster_report', '''u8 struct_size, i8 step, f8 loss, f8 rate,
     i4 selected, i4 reserved0''')
-Shape = record('mi__conv', 'i8 n, i8 h, i8 w, i8 in, i8 out, i8 kernel, i8 stride, i8 pad')
+Shape = record('mi__conv', 'i8 n, i8 h, i8 w, i8 in, i8 out, i8 kernel, i8 stride, i8 pad, i8 half')
 
 
 class ParamInfo(ctypes.Structure):

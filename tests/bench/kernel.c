@@ -80,7 +80,7 @@ static void conv_backward_weight(bench *b) {
 }
 
 static void convolutions(bench *b, int64_t size, int64_t in, int64_t out) {
-    mi__conv s = b->conv = (mi__conv){b->map.n, size, size, in, out, 3, 1, 1};
+    mi__conv s = b->conv = (mi__conv){b->map.n, size, size, in, out, 3, 1, 1, false};
     int64_t pixels = s.n * s.h * s.w;
     double flop = 18. * (double)(pixels * in * out);
     printf(" %dx%d %d->%d\n", (int)size, (int)size, (int)in, (int)out);

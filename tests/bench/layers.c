@@ -2,7 +2,7 @@
 /* Where a training step's time goes: each layer forward and backward, beside what the processor and
  * the memory allow.
  *
- *     layers [description [images [side [channels [threads]]]]]
+ *     layers [description [images [side [channels [threads [precision]]]]]]
  *
  * GB/s counts the maps that a layer must read and write at least, once each, as if nothing of them
  * were in a cache; GFLOP/s the multiplications and additions of the definition, so that a scheme
@@ -154,6 +154,7 @@ int main(int argc, char **argv) {
     mi_encoder_options o = {.struct_size = sizeof o};
     o.height = argc > 3 ? atoi(argv[3]) : 0;
     o.channels = argc > 4 ? atoi(argv[4]) : 0;
+    o.precision = argc > 6 ? atoi(argv[6]) : 0;
     mi_context_options co = {.struct_size = sizeof co, .threads = argc > 5 ? atoi(argv[5]) : 0};
     mi_context *ctx;
     mi_encoder *e;

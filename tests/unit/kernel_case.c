@@ -64,7 +64,7 @@ void *section(const mi__kernels *k, result *r, int64_t count) {
     return r->data[r->sections++] = room(k, count);
 }
 
-static void release(result *r) {
+void release(result *r) {
     for (int64_t i = 0; i < r->sections; i++)
         give_back(r->data[i]);
     *r = (result){0};

@@ -48,13 +48,14 @@ typedef struct result {
 
 /* Room for a section of the result. */
 void *section(const mi__kernels *k, result *r, int64_t count);
+void release(result *r);
 
 typedef struct shape {
     mi__map map;
     int64_t out;
     double slope;
     int64_t kernel, stride, pad; /* of convolutions; kernel 0: 3, 1, 1 */
-    bool pool;
+    bool pool, half;
 } shape;
 
 int64_t map_rows(const shape *s);

@@ -3,7 +3,7 @@
 #include "kernel_case.h"
 
 static void run_conv(const mi__kernels *k, mi_context *ctx, const shape *s, result *r) {
-    mi__conv c = {s->map.n, s->map.h, s->map.w, s->map.c, s->out, 3, 1, 1};
+    mi__conv c = {s->map.n, s->map.h, s->map.w, s->map.c, s->out, 3, 1, 1, false};
     int64_t rows = map_rows(s);
     void *x = values(k, rows * c.in, 1, 0), *weight = values(k, 9 * c.in * c.out, 2, 0);
     void *dy = values(k, rows * c.out, 3, 0), *work = work_room(k->conv_work(ctx, &c));
@@ -35,7 +35,7 @@ END_TEST
 
 START_TEST(conv_is_a_correlation) {
     const double x[9] = {0, 0, 0, 0, 1, 0, 0, 0, 0}, weight[9] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
-    const mi__conv s = {1, 3, 3, 1, 1, 3, 1, 1};
+    const mi__conv s = {1, 3, 3, 1, 1, 3, 1, 1, false};
     double y[9];
     mi_context *ctx = make_context(1);
     void *work = work_room(mi__kernels_f64.conv_work(ctx, &s));
@@ -50,7 +50,8 @@ END_TEST
 /* -- any kernel, stride and padding ------------------------------------------------------------ */
 
 static mi__conv any_conv(const shape *s) {
-    return (mi__conv){s->map.n, s->map.h, s->map.w, s->map.c, s->out, s->kernel, s->stride, s->pad};
+    return (mi__conv){s->map.n,  s->map.h,  s->map.w, s->map.c, s->out,
+                      s->kernel, s->stride, s->pad,   s->half};
 }
 
 static int64_t weights_of(const mi__conv *c) {
@@ -211,7 +212,8 @@ END_TEST
 
 /* So large an output may be written past the caches. */
 START_TEST(large_outputs_are_those_of_each_image) {
-    const mi__conv all = {456, 24, 24, 1, 64, 3, 1, 1}, one = {1, 24, 24, 1, 64, 3, 1, 1};
+    const mi__conv all = {456, 24, 24, 1, 64, 3, 1, 1, false},
+                   one = {1, 24, 24, 1, 64, 3, 1, 1, false};
     const int64_t pixels = 24 * 24;
     const mi__kernels *k;
     mi_context *ctx = make_context(2);
@@ -232,7 +234,43 @@ START_TEST(large_outputs_are_those_of_each_image) {
 }
 END_TEST
 
+/* -- products in bfloat16 ---------------------------------------------------------------------- */
+
+START_TEST(half_convolutions_are_near) {
+    for (int i = 0; i < 60; i++) {
+        shape s = {.map = {1 + below(5), 4 + below(10), 4 + below(10), 5 + below(90)},
+                   .out = 1 + below(100),
+                   .half = true};
+        use_transformed(&s, (size_t)i % 3);
+        check_shape(run_any_forward, &s, 6e-2);
+        check_shape(run_any_backward, &s, 6e-2);
+    }
+}
+END_TEST
+
+/* Nobody else's numbers change, and where there are such products they are used. */
+START_TEST(half_is_used_where_it_is_there) {
+    mi_context *ctx = make_context(2);
+    const mi__kernels *k;
+    for (int32_t t = 0; (k = mi__kernels_list(t)) != NULL; t++) {
+        shape s = {.map = {2, 12, 12, 32}, .out = 16, .kernel = 3, .stride = 1, .pad = 1};
+        result whole = {0}, half = {0};
+        run_any_backward(k, ctx, &s, &whole);
+        s.half = true;
+        run_any_backward(k, ctx, &s, &half);
+        for (int64_t i = 0; i < 2; i++) {
+            size_t bytes = (size_t)whole.count[i] * k->real;
+            bool same = memcmp(whole.data[i], half.data[i], bytes) == 0;
+            ck_assert_int_eq(same, !mi__kernels_half(k));
+        }
+        release(&whole), release(&half);
+    }
+    mi_context_destroy(ctx);
+}
+END_TEST
+
 UNIT_MAIN("conv", transformed_conv_agrees, transformed_conv_of_each_size_agrees,
           moments_of_conv_bear_a_large_mean, conv_agrees, conv_of_each_size_agrees,
           conv_of_large_batches_agrees, conv_is_a_correlation, any_conv_agrees, large_conv_agrees,
-          large_outputs_are_those_of_each_image)
+          large_outputs_are_those_of_each_image, half_convolutions_are_near,
+          half_is_used_where_it_is_there)

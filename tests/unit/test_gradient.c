@@ -117,7 +117,7 @@ static void conv_backward(function *f) {
 }
 
 static void check_conv(mi__map map, int64_t out, const mi__conv *kind) {
-    mi__conv s = {map.n, map.h, map.w, map.c, out, kind->kernel, kind->stride, kind->pad};
+    mi__conv s = {map.n, map.h, map.w, map.c, out, kind->kernel, kind->stride, kind->pad, false};
     if (s.kernel > MI__MIN(s.h, s.w) + 2 * s.pad)
         return;
     mi__map to = mi__conv_map(&s);

@@ -109,6 +109,13 @@ START_TEST(options_are_checked) {
     FAILS(MI_E_ARG, "got 2", mi_encoder_create(NULL, "mlp", &o, &e));
     o = (mi_encoder_options){.struct_size = sizeof o, .trunk_init = 77};
     FAILS(MI_E_ARG, "got 77", mi_encoder_create(NULL, "mlp", &o, &e));
+    o = (mi_encoder_options){.struct_size = sizeof o, .precision = 77};
+    FAILS(MI_E_ARG, "precision must be an mi_precision, got 77",
+          mi_encoder_create(NULL, "mlp", &o, &e));
+    o.precision = MI_PRECISION_BFLOAT16;
+    setenv("LIBMI_CPU", "reference", 1);
+    FAILS(MI_E_UNSUPPORTED, "reference kernels", mi_encoder_create(NULL, "mlp", &o, &e));
+    unsetenv("LIBMI_CPU");
     o = (mi_encoder_options){.struct_size = 8};
     FAILS(MI_E_ABI, "struct_size is 8", mi_encoder_create(NULL, "mlp", &o, &e));
     FAILS(MI_E_ARG, "description", mi_encoder_create(NULL, NULL, NULL, &e));
@@ -280,6 +287,40 @@ START_TEST(heads_have_a_part_or_not) {
 END_TEST
 
 /* -- use --------------------------------------------------------------------------------------- */
+
+START_TEST(half_precision_is_near) {
+    float x[2 * 576], whole[2 * 9 * 128], half[2 * 9 * 128];
+    mi_encoder_options o = {.struct_size = sizeof o, .precision = MI_PRECISION_BFLOAT16};
+    mi_encoder *e = NULL, *other = make("small", 24, 1);
+    if (!mi__kernels_half(mi__kernels_select())) {
+        FAILS(MI_E_UNSUPPORTED, "AVX512_BF16", mi_encoder_create(NULL, "small", &o, &e));
+    } else {
+        double error = 0, size = 0;
+        fill(x, 2 * 576, 3);
+        OK(mi_encoder_create(NULL, "small", &o, &e));
+        for (int32_t i = 0; i < mi_encoder_params(e, NULL); i++) {
+            mi_param_info info = {.struct_size = sizeof info};
+            OK(mi_encoder_param_info(e, i, &info));
+            float *values = malloc((size_t)info.count * sizeof *values);
+            OK(mi_encoder_param_read(other, i, values));
+            OK(mi_encoder_param_write(e, i, values));
+            free(values);
+        }
+        OK(mi_encoder_forward(e, MI_MODE_TRAIN, 2, x));
+        OK(mi_encoder_output(e, -1, half));
+        OK(mi_encoder_forward(other, MI_MODE_TRAIN, 2, x));
+        OK(mi_encoder_output(other, -1, whole));
+        for (int i = 0; i < 2 * 9 * 128; i++) {
+            error += pow((double)(half[i] - whole[i]), 2);
+            size += pow((double)whole[i], 2);
+        }
+        ck_assert_double_gt(error, 0);
+        ck_assert_double_lt(sqrt(error / size), 0.05);
+    }
+    mi_encoder_destroy(e);
+    mi_encoder_destroy(other);
+}
+END_TEST
 
 START_TEST(rows_are_independent_in_eval_mode) {
     mi_encoder *e = make("small | softmax 10", 24, 1);
@@ -561,7 +602,7 @@ END_TEST
 UNIT_MAIN("net", presets_have_their_shapes, vgg_11_drops_pools_that_leave_nothing,
           grammar_errors_point_at_the_character, options_are_checked,
           whole_encoders_have_exact_gradients, every_layer_of_the_list_has_exact_gradients,
-          heads_have_a_part_or_not, rows_are_independent_in_eval_mode,
+          heads_have_a_part_or_not, half_precision_is_near, rows_are_independent_in_eval_mode,
           calls_out_of_order_or_range_fail, a_newer_host_gets_what_is_known,
           running_statistics_follow_the_data, initialisers_have_their_variance,
           files_bring_back_every_parameter, the_log_names_the_kernels,
