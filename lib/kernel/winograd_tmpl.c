@@ -97,7 +97,7 @@ static void pack_weights(void *arg, int64_t index) {
     const int64_t column = index % vectors * LANES, panel = column / PANEL;
     const int64_t width = panel_width(p, panel), r = p->form->r;
     float taps[LANES * MAX_R * MAX_R * LANES];
-    float *u = u_of(job, pass, panel) + column % PANEL;
+    float *const first = u_of(job, pass, panel) + column % PANEL, *u = first;
     for (int64_t phase = 0; phase < p->phases; phase++)
         for (int64_t channel = 0; channel < p->channels; channel += LANES) {
             const int64_t count = MI__MIN(LANES, p->channels - channel);
@@ -105,6 +105,8 @@ static void pack_weights(void *arg, int64_t index) {
             for (int64_t c = 0; c < count; c++, u += width)
                 p->form->points(taps + c * r * r * LANES, u, u_plane(p, panel));
         }
+    for (int64_t point = 0; point < p->points && p->half != NULL; point++)
+        p->half->pair(p->depth, LANES, width, first + point * u_plane(p, panel));
 }
 
 /* -- moments ---------------------------------------------------------------------------------- */
@@ -183,16 +185,29 @@ static void multiply_parts(const plan *p, int64_t width, int64_t groups, const f
     }
 }
 
+static void multiply_half_parts(const plan *p, int64_t width, int64_t groups, const float *v,
+                                const float *u, float *product) {
+    for (int64_t k = 0; k < p->depth; k += PART_TERMS)
+        for (int64_t i = 0; i < groups; i++)
+            p->half->multiply(width / LANES, ROWS, ceiling(MI__MIN(PART_TERMS, p->depth - k), 2),
+                              v + i * p->points * ROWS * p->ldv + k / 2, p->ldv, 1, u + k * width,
+                              2 * width, product + i * p->points * product_plane(width), k > 0);
+}
+
 static void conv_block(const conv_job *job, int64_t pass, int64_t block, float *v, float *product) {
     const plan *p = &job->p;
     const int64_t begin = block * job->block, end = MI__MIN(p->tiles, begin + job->block);
+    const int64_t groups = ceiling(end - begin, ROWS);
     input_tiles(p, pass, job->x, job->zeros, begin, end, v, 0, ROWS, ROWS * p->ldv);
+    if (p->half != NULL)
+        p->half->narrow(groups * p->points * ROWS, p->depth, p->ldv, v);
     for (int64_t panel = 0; panel < p->panels; panel++) {
         const int64_t width = panel_width(p, panel);
         const float *u = u_of(job, pass, panel);
         for (int64_t point = 0; point < p->points; point++)
-            multiply_parts(p, width, ceiling(end - begin, ROWS), v + point * ROWS * p->ldv,
-                           u + point * u_plane(p, panel), product + point * product_plane(width));
+            (p->half != NULL ? multiply_half_parts : multiply_parts)(
+                p, width, groups, v + point * ROWS * p->ldv, u + point * u_plane(p, panel),
+                product + point * product_plane(width));
         output_tiles(job, pass, block, panel, product);
     }
 }

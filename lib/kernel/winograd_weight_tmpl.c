@@ -50,6 +50,19 @@ static size_t weight_bytes(const mi_context *ctx, const mi__conv *s) {
            sizeof(float);
 }
 
+/* Rows of v and g become pairs of tiles, which is what is summed over. */
+static void pair_share(const weight_job *job, int64_t row, int64_t rows) {
+    const plan *p = &job->p;
+    for (int64_t point = 0; point < p->points; point++) {
+        float *g = job->g + point * job->g_plane;
+        p->half->pair(rows, p->ldv, p->ldv, job->v + point * job->v_plane + row * p->ldv);
+        for (int64_t panel = 0; panel < p->panels; panel++) {
+            const int64_t width = panel_width(p, panel);
+            p->half->pair(rows, width, width, g + panel * PANEL * job->batch + row * width);
+        }
+    }
+}
+
 static void transform_share(void *arg, int64_t index) {
     const weight_job *job = arg;
     const plan *p = &job->p;
@@ -60,6 +73,8 @@ static void transform_share(void *arg, int64_t index) {
                 job->batch, job->v_plane);
     for (int64_t i = row; i < end; i++, advance(p, &at))
         p->form->gradient(&g, at, job->dy, job->zeros, job->g, job->g_plane, i, job->batch);
+    if (p->half != NULL)
+        pair_share(job, row, end - row);
 }
 
 /* Adds the batch to `rows` rows of du from `row` on, in one panel and point. */
@@ -71,9 +86,15 @@ static void multiply_point(const weight_job *job, int64_t panel, int64_t point, 
     const float *g = job->g + point * job->g_plane + panel * PANEL * job->batch;
     if (job->begin == 0)
         memset(du, 0, (size_t)(rows * width) * sizeof *du);
-    for (int64_t i = 0; i < job->count; i += CHUNK)
-        multiply_transposed(width / LANES, rows, MI__MIN(CHUNK, job->count - i), v + i * p->ldv,
-                            p->ldv, g + i * width, du);
+    for (int64_t i = 0; i < job->count; i += CHUNK) {
+        const int64_t depth = MI__MIN(CHUNK, job->count - i);
+        if (p->half != NULL)
+            p->half->multiply(width / LANES, rows, ceiling(depth, 2), v + i * p->ldv, 1, 2 * p->ldv,
+                              g + i * width, 2 * width, du, true);
+        else
+            multiply_transposed(width / LANES, rows, depth, v + i * p->ldv, p->ldv, g + i * width,
+                                du);
+    }
 }
 
 /* The weights of one row of du, whose points are `plane` apart. */
