@@ -23,15 +23,16 @@
 
 static struct {
     const char *data, *encoder, *out, *save, *restore;
-    long long heads, over_heads, over, epochs, restarts, batch, repeats, seed, threads;
+    long long heads, over_heads, over, epochs, measures, restarts, batch, repeats, seed, threads;
     double lambda, rate;
-    bool eval;
+    bool bfloat16, eval;
 } set = {.data = "builtin",
          .encoder = "vgg-f",
          .heads = 5,
          .over_heads = 5,
          .over = 50,
          .epochs = 4,
+         .measures = 1,
          .restarts = 1,
          .batch = 128,
          .repeats = 4,
@@ -46,6 +47,8 @@ static const option options[] = {
      "heads of more clusters, which keep the others from getting stuck"},
     {"over", OPTION_INTEGER, &set.over, 2, 4096, "clusters of each of those"},
     {"epochs", OPTION_INTEGER, &set.epochs, 1, 100000, "times through the training images"},
+    {"measures", OPTION_INTEGER, &set.measures, 1, 1000,
+     "how often in an epoch the test images are sorted"},
     {"restarts", OPTION_INTEGER, &set.restarts, 0, 100000,
      "after that many first epochs, stuck heads start anew"},
     {"batch", OPTION_INTEGER, &set.batch, 2, 65536, "images a step"},
@@ -54,6 +57,8 @@ static const option options[] = {
     {"rate", OPTION_REAL, &set.rate, 1e-9, 1, "learning rate of Adam; falls to 0 along a cosine"},
     {"seed", OPTION_INTEGER, &set.seed, 0, 1e15, "of weights, order and transforms"},
     {"threads", OPTION_INTEGER, &set.threads, 0, 1024, "0: all processors"},
+    {"bfloat16", OPTION_FLAG, &set.bfloat16, 0, 0,
+     "convolutions multiply in bfloat16 (AVX512_BF16)"},
     {"out", OPTION_TEXT, &set.out, 0, 0, "directory for metrics.csv, clusters.png, confusion.png"},
     {"save", OPTION_TEXT, &set.save, 0, 0, "write a checkpoint to this file after every epoch"},
     {"restore", OPTION_TEXT, &set.restore, 0, 0, "begin from this checkpoint"},
@@ -131,7 +136,9 @@ static void build(run *r) {
     mi_encoder_options eo = {.struct_size = sizeof eo,
                              .height = r->side,
                              .width = r->side,
-                             .channels = r->shape.channels};
+                             .channels = r->shape.channels,
+                             .precision =
+                                 set.bfloat16 ? MI_PRECISION_BFLOAT16 : MI_PRECISION_FLOAT32};
     need(mi_encoder_create(context, text, &eo, &r->encoder), "encoder");
 
     int64_t steps = set.epochs * mi_pairs_batches(r->pairs);
@@ -195,15 +202,15 @@ static void show_progress(const run *r, long long epoch, long long step, long lo
             epoch, set.epochs, step, steps, r->loss, rate, (int)left / 60, (int)left % 60);
 }
 
-static void measure(run *r, long long epoch) {
+static void measure(run *r, double epoch) {
     need(mi_cluster_evaluate(r->cluster, r->test, r->score), "evaluation");
     const mi_cluster_score *best = &r->score[mi_cluster_select(r->cluster)];
     fprintf(stderr,
-            "%sepoch %lld: loss %.4f, selected head %d, test accuracy %.4f, NMI %.4f  [%.0f s]\n",
+            "%sepoch %g: loss %.4f, selected head %d, test accuracy %.4f, NMI %.4f  [%.0f s]\n",
             isatty(2) ? "\r\033[K" : "", epoch, r->loss, mi_cluster_select(r->cluster),
             best->accuracy, best->nmi, now() - r->begin);
     for (long long h = 0; r->metrics != NULL && h < set.heads; h++)
-        fprintf(r->metrics, "%lld,%.1f,%.6f,%lld,%.6f,%.6f,%.6f,%.6f\n", epoch, now() - r->begin,
+        fprintf(r->metrics, "%.6g,%.1f,%.6f,%lld,%.6f,%.6f,%.6f,%.6f\n", epoch, now() - r->begin,
                 r->loss, h, r->score[h].loss, r->score[h].accuracy, r->score[h].nmi,
                 r->score[h].ari);
     if (r->metrics != NULL && (fflush(r->metrics) != 0 || ferror(r->metrics))) {
@@ -239,16 +246,17 @@ static void train(run *r) {
             r->images == (double)set.batch ? report.loss : 0.98 * r->loss + 0.02 * report.loss;
         if (isatty(2) && (step % 5 == 0 || step == steps))
             show_progress(r, epoch, step, steps);
-        if (step < steps)
+        if (step * set.measures / steps == (step - 1) * set.measures / steps)
             continue;
-        if (restarts_after(epoch)) {
+        if (step == steps && restarts_after(epoch)) {
             int32_t count;
             need(mi_cluster_restart(r->cluster, r->pairs, RESTART_BATCHES, &count), "restart");
             fprintf(stderr, "%s%d of %lld heads start anew from merged over-clusters\n",
                     isatty(2) ? "\r\033[K" : "", count, set.heads);
         }
-        measure(r, epoch);
-        save(r);
+        measure(r, (double)(done + 1) / (double)steps);
+        if (step == steps)
+            save(r);
     }
     free(x);
     free(xt);
