@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "kernel_case.h"
 
+#include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -81,8 +82,42 @@ mi_context *make_context(int32_t threads) {
     return ctx;
 }
 
-static void compare(const char *name, const shape *s, const result *r, const result *reference,
-                    double tolerance) {
+/* -- the largest errors ------------------------------------------------------------------------ */
+
+static struct record {
+    const char *run, *table;
+    int64_t shapes;
+    double error[MAX_SECTIONS];
+} records[64];
+
+static void tell_records(void) {
+    for (struct record *r = records; r->run != NULL; r++) {
+        printf("# %s, %s, %d shapes: largest error", r->run, r->table, (int)r->shapes);
+        for (int i = 0; i < MAX_SECTIONS && r->error[i] >= 0; i++)
+            printf(" %.2g", r->error[i]);
+        printf("\n");
+    }
+}
+
+static struct record *record_of(const char *run, const char *table) {
+    struct record *r = records;
+    if (r->run == NULL)
+        atexit(tell_records);
+    while (r->run != NULL && (strcmp(r->run, run) != 0 || strcmp(r->table, table) != 0))
+        r++;
+    ck_assert(r < records + 63);
+    if (r->run == NULL) {
+        *r = (struct record){.run = run, .table = table};
+        for (int i = 0; i < MAX_SECTIONS; i++)
+            r->error[i] = -1;
+    }
+    r->shapes++;
+    return r;
+}
+
+static void compare(const char *run, const char *name, const shape *s, const result *r,
+                    const result *reference, double tolerance) {
+    struct record *record = record_of(run, name);
     ck_assert_int_eq(r->sections, reference->sections);
     for (int64_t i = 0; i < r->sections; i++) {
         double largest = 0, error = 0;
@@ -93,6 +128,8 @@ static void compare(const char *name, const shape *s, const result *r, const res
             largest = fmax(largest, fabs(x));
             error = e <= error ? error : e; /* a NaN stays */
         }
+        if (largest > 0)
+            record->error[i] = fmax(record->error[i], error / largest);
         ck_assert_msg(error <= tolerance * largest,
                       "%s: section %d of %dx%dx%dx%d -> %d: error %g, largest %g", name, (int)i,
                       (int)s->map.n, (int)s->map.h, (int)s->map.w, (int)s->map.c, (int)s->out,
@@ -100,7 +137,7 @@ static void compare(const char *name, const shape *s, const result *r, const res
     }
 }
 
-void check_shape(run_kernels run, const shape *s, double tolerance) {
+void check_shape_of(const char *name, run_kernels run, const shape *s, double tolerance) {
     mi_context *contexts[] = {make_context(1), make_context(2), make_context(3)};
     const mi__kernels *k;
     result reference = {0};
@@ -108,7 +145,7 @@ void check_shape(run_kernels run, const shape *s, double tolerance) {
     for (int32_t t = 0; (k = mi__kernels_list(t)) != NULL; t++) {
         result one = {0};
         run(k, contexts[0], s, &one);
-        compare(k->name, s, &one, &reference, tolerance);
+        compare(name, k->name, s, &one, &reference, tolerance);
         for (int i = 1; i < 3; i++) {
             result other = {0};
             run(k, contexts[i], s, &other);
@@ -128,13 +165,13 @@ static int64_t some_channels(void) {
     return channels[below(7)];
 }
 
-void check_random(run_kernels run, int64_t shapes, double tolerance) {
+void check_random_of(const char *name, run_kernels run, int64_t shapes, double tolerance) {
     for (int64_t i = 0; i < shapes; i++) {
         shape s = {.map = {1 + below(4), 1 + below(13), 1 + below(13), some_channels()}};
         s.out = some_channels();
         s.slope = (double)below(3) / 4;
         s.pool = below(2);
         if (map_rows(&s) * s.map.c * s.out < 700000)
-            check_shape(run, &s, tolerance);
+            check_shape_of(name, run, &s, tolerance);
     }
 }

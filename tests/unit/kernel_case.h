@@ -63,9 +63,11 @@ int64_t map_rows(const shape *s);
 typedef void (*run_kernels)(const mi__kernels *k, mi_context *ctx, const shape *s, result *r);
 
 /* Every table's result is within `tolerance` of a section's largest number of the reference's, and
- * the same bits with 1, 2 and 3 threads. */
-void check_shape(run_kernels run, const shape *s, double tolerance);
+ * the same bits with 1, 2 and 3 threads. In the end the largest errors are told. */
+void check_shape_of(const char *name, run_kernels run, const shape *s, double tolerance);
 /* On so many small random shapes. */
-void check_random(run_kernels run, int64_t shapes, double tolerance);
+void check_random_of(const char *name, run_kernels run, int64_t shapes, double tolerance);
+#define check_shape(run, ...) check_shape_of(#run, run, __VA_ARGS__)
+#define check_random(run, ...) check_random_of(#run, run, __VA_ARGS__)
 
 #endif

@@ -74,24 +74,24 @@ static void run_updates(const mi__kernels *k, mi_context *ctx, const shape *s, r
 }
 
 START_TEST(leaky_agrees) {
-    check_random(run_leaky, 30, 1e-6);
+    check_random(run_leaky, 210, 1e-6);
     check_shape(run_leaky, &(shape){.map = {7, 25, 25, 17}, .out = 1, .slope = 0.25}, 1e-6);
 }
 END_TEST
 
 START_TEST(pools_agree) {
-    check_random(run_pools, 30, 1e-6);
-    check_random(run_global_pool, 30, 1e-6);
+    check_random(run_pools, 210, 1e-6);
+    check_random(run_global_pool, 210, 1e-6);
 }
 END_TEST
 
 START_TEST(softmax_agrees) {
-    check_random(run_softmax, 30, 1e-5);
+    check_random(run_softmax, 210, 1e-5);
 }
 END_TEST
 
 START_TEST(updates_agree) {
-    check_random(run_updates, 30, 1e-6);
+    check_random(run_updates, 210, 1e-6);
 }
 END_TEST
 

@@ -48,8 +48,8 @@ static void run_norm(const mi__kernels *k, mi_context *ctx, const shape *s, resu
 }
 
 START_TEST(norm_agrees) {
-    check_random(run_moments, 30, 1e-5);
-    check_random(run_norm, 60, 1e-5);
+    check_random(run_moments, 210, 1e-5);
+    check_random(run_norm, 210, 1e-5);
     check_shape(run_moments, &(shape){.map = {5, 25, 25, 17}}, 1e-5);
     check_shape(run_norm, &(shape){.map = {5, 25, 25, 17}}, 1e-5);
     check_shape(run_norm, &(shape){.map = {5, 25, 25, 17}, .slope = 0.25, .pool = true}, 1e-5);
@@ -96,7 +96,7 @@ START_TEST(pool_follows) {
 END_TEST
 
 START_TEST(bias_agrees) {
-    check_random(run_bias, 30, 1e-6);
+    check_random(run_bias, 210, 1e-6);
     check_shape(run_bias, &(shape){.map = {5, 25, 25, 5}, .out = 1}, 1e-6);
 }
 END_TEST
