@@ -4,8 +4,8 @@
 
 /* The arithmetic of networks and objectives. A table of kernels works in one precision; buffers are
  * `void *` of that precision, so that layers above are written once. There is a plain C table for
- * float and one for double from the same source (the reference), and tuned ones for float: "generic"
- * for any processor, the others for instruction sets.
+ * float and one for double from the same source (the reference), and tuned ones for float:
+ * "generic" for any processor, the others for instruction sets.
  *
  * Feature maps are NHWC: [n][h][w][c]. For everything that doesn't look at neighbours a map is a
  * matrix of `rows` = n * h * w by c. No kernel allocates: where it needs room, *_work() tells the

@@ -150,8 +150,8 @@ static mi_status take_layer(scanner *s, mi__plan *plan) {
             l->type = layer_types[i];
     if (l->type == NULL)
         return fail_at(s, start,
-                       "a layer (conv, bn, relu, leaky, maxpool, avgpool, gap, gmp, dense) or a preset "
-                       "(vgg-f, vgg-11, small, infomax, mlp)");
+                       "a layer (conv, bn, relu, leaky, maxpool, avgpool, gap, gmp, dense) or a "
+                       "preset (vgg-f, vgg-11, small, infomax, mlp)");
 
     l->slope = l->type == &mi__layer_leaky ? 0.01 : l->type == &mi__layer_bn ? 1 : 0;
     if (l->type->argument == MI__ARGUMENT_WIDTH)
