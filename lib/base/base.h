@@ -45,7 +45,8 @@ struct mi_context {
     atomic_int references;
     mi_context_options options; /* whole: defaults filled in */
     int32_t threads;
-    mi__pool *pool; /* NULL if threads == 1 or the host executes */
+    mi__pool *pool;        /* NULL if threads == 1 or the host executes */
+    atomic_bool blas_told; /* whether the log has what mi__blas_mistake() says */
 };
 
 /* `*out` = `context` with one more reference, or a new default context if it is NULL. */

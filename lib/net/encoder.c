@@ -204,11 +204,10 @@ mi_status mi__encoder_create(mi_context *context, const char *description,
     return MI_OK;
 }
 
-/* Once a process: nothing that an encoder does by itself is slower for it. */
-static void tell_of_the_blas(const mi_context *ctx) {
-    static atomic_flag told = ATOMIC_FLAG_INIT;
+/* Once a context: nothing that an encoder does by itself is slower for it. */
+static void tell_of_the_blas(mi_context *ctx) {
     const char *core = mi__blas_mistake();
-    if (ctx->options.log != NULL && core != NULL && !atomic_flag_test_and_set(&told))
+    if (core != NULL && !atomic_exchange(&ctx->blas_told, true))
         mi__log(ctx, MI_LOG_INFO,
                 "OpenBLAS takes this processor for %s and multiplies at about half its speed; "
                 "OPENBLAS_CORETYPE=SKYLAKEX helps, float32 products of libmi don't need it",
