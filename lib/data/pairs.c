@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Workers prepare whole batches ahead in a ring of slots. Everything random about a pair is drawn
- * from its position, so it doesn't matter who prepares what. */
+/* Workers prepare whole batches ahead in a ring of slots. It doesn't matter who prepares what, see
+ * twins.h. */
 #include <mi/pairs.h>
 
 #include "../base/random.h"
 #include "../base/thread.h"
-#include "pairs_options.h"
-#include "warp.h"
+#include "twins.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -15,7 +14,6 @@
 
 #define MOST_BLOCKS (2 * MI__MOST_CROPS + 7)
 #define MOST_EPOCHS ((int64_t)1 << 32) /* a stream of random numbers for each */
-#define PI 3.141592653589793
 #define STACK_BYTES ((size_t)256 << 10)
 
 typedef struct block {
@@ -23,12 +21,6 @@ typedef struct block {
     int64_t count;
     size_t size;
 } block;
-
-/* What one thread needs to make twins. */
-typedef struct bench {
-    float *framed;  /* the image, see warp.h */
-    float *scratch; /* for mi__warp_resize() */
-} bench;
 
 typedef struct slot {
     float *x, *xt;
@@ -39,7 +31,7 @@ typedef struct slot {
 
 typedef struct worker {
     mi_pairs *pairs;
-    bench bench;
+    mi__twins_room room;
     pthread_t thread;
 } worker;
 
@@ -49,8 +41,7 @@ struct mi_pairs {
     mi_pairs_options options; /* whole: defaults filled in */
     int64_t batches;          /* an epoch */
     int64_t view, rows;       /* values of a view; twins of a batch */
-    int32_t axis_count;
-    mi__warp_axis axes[MI__MOST_CROPS];
+    mi__twins twins;
 
     block blocks[MOST_BLOCKS]; /* all memory, so that it can be given back */
     int32_t block_count;
@@ -66,29 +57,11 @@ struct mi_pairs {
     bool paused, quit;
     int32_t started; /* workers that run */
     pid_t owner;     /* a fork()ed child inherits the generator but none of its workers */
-    worker *workers; /* one at least: the caller's thread uses its bench if none runs */
+    worker *workers; /* one at least: the caller's thread uses its room if none runs */
     slot slots[MI__MOST_AHEAD];
 };
 
 /* -- a batch ---------------------------------------------------------------------------------- */
-
-static void draw_twin(const mi_pairs *p, const bench *b, mi__random r, float *out) {
-    const mi_pairs_options *o = &p->options;
-    int32_t side = p->dataset->height, channels = p->dataset->channels;
-    if (mi__random_uniform(&r) < o->rotation_share) {
-        double degrees = mi__random_range(&r, -o->rotation, o->rotation);
-        mi__warp_rotate(b->framed, side, channels, degrees * (PI / 180), o->rotation_crop == 0,
-                        o->size, out);
-        return;
-    }
-    const mi__warp_axis *axis = &p->axes[mi__random_below(&r, p->axis_count)];
-    int64_t room = side - axis->crop, top = room / 2, left = room / 2;
-    if (mi__random_uniform(&r) >= o->centre_share) {
-        top = mi__random_below(&r, room + 1);
-        left = mi__random_below(&r, room + 1);
-    }
-    mi__warp_resize(b->framed, side, channels, axis, top, left, o->size, b->scratch, out);
-}
 
 static double now(void) {
     struct timespec t;
@@ -97,20 +70,13 @@ static double now(void) {
 }
 
 /* Tells how many seconds it took. */
-static double prepare(const mi_pairs *p, const bench *b, int64_t number, const int64_t *index,
-                      float *x, float *xt) {
+static double prepare(const mi_pairs *p, const mi__twins_room *room, int64_t number,
+                      const int64_t *index, float *x, float *xt) {
     const double start = now();
-    for (int64_t i = 0; i < p->options.batch; i++, x += p->view) {
-        mi__warp_load(p->dataset, index[i], b->framed);
-        mi__warp_centre(b->framed, p->dataset->height, p->dataset->channels, p->options.size, x);
+    for (int64_t i = 0; i < p->options.batch; i++) {
         uint64_t position = (uint64_t)number * (uint64_t)p->options.batch + (uint64_t)i;
-        for (int32_t j = 0; j < p->options.repeats; j++, xt += p->view) {
-            /* 16 blocks of numbers for each of at most 64 twins */
-            uint64_t counter = (uint64_t)(uint32_t)position << 10 | (uint64_t)j << 4;
-            draw_twin(
-                p, b,
-                mi__random_at(p->options.seed, MI__STREAM_AUGMENT + (position >> 32), counter), xt);
-        }
+        mi__twins_make(&p->twins, room, position, index[i], x + i * p->view,
+                       xt + i * p->options.repeats * p->view);
     }
     return now() - start;
 }
@@ -159,7 +125,7 @@ static void *work(void *arg) {
         choose(p, number, s->index);
         p->busy++;
         pthread_mutex_unlock(&p->lock);
-        s->seconds = prepare(p, &w->bench, number, s->index, s->x, s->xt);
+        s->seconds = prepare(p, &w->room, number, s->index, s->x, s->xt);
         pthread_mutex_lock(&p->lock);
         p->busy--;
         s->ready = true;
@@ -203,7 +169,7 @@ static void *take(mi_pairs *p, int64_t count, size_t size) {
 static mi_status make_axes(mi_pairs *p, int32_t *largest) {
     const mi_pairs_options *o = &p->options;
     for (int32_t i = 0; i < MI__MOST_CROPS && o->crops[i] > 0; i++) {
-        mi__warp_axis *axis = &p->axes[p->axis_count++];
+        mi__warp_axis *axis = &p->twins.axes[p->twins.axis_count++];
         axis->crop = o->crops[i];
         axis->from = take(p, o->size, sizeof *axis->from);
         axis->weight = take(p, o->size, sizeof *axis->weight);
@@ -226,7 +192,7 @@ static mi_status make_workers(mi_pairs *p, int32_t largest_crop) {
         return MI_E_NOMEM;
     for (int64_t i = 0; i < count; i++)
         p->workers[i] =
-            (worker){.pairs = p, .bench = {framed_all + i * framed, scratch_all + i * scratch}};
+            (worker){.pairs = p, .room = {framed_all + i * framed, scratch_all + i * scratch}};
     return MI_OK;
 }
 
@@ -259,6 +225,8 @@ static mi_status make_slots(mi_pairs *p) {
 static mi_status make(mi_pairs *p, const mi_pairs_options *options) {
     const mi_dataset *set = p->dataset;
     MI__TRY(mi__pairs_options_load(p->context, set, options, &p->options));
+    p->twins.dataset = set;
+    p->twins.options = &p->options;
     p->batches = set->count / p->options.batch;
     p->view = (int64_t)p->options.size * p->options.size * set->channels;
     p->rows = p->options.batch * p->options.repeats;
@@ -337,7 +305,7 @@ mi_status mi_pairs_next(mi_pairs *pairs, float *x, float *xt, int64_t *index) {
     slot *s = &pairs->slots[0];
     if (pairs->started == 0) {
         choose(pairs, pairs->position, s->index);
-        s->seconds = prepare(pairs, &pairs->workers[0].bench, pairs->position, s->index, x, xt);
+        s->seconds = prepare(pairs, &pairs->workers[0].room, pairs->position, s->index, x, xt);
         pairs->times.waited += s->seconds;
         pairs->times.waits++;
     } else {
@@ -404,22 +372,5 @@ mi_status mi_pairs_sizes(const mi_pairs *pairs, int64_t *batch, int32_t *repeats
         *size = pairs->options.size;
     if (channels != NULL)
         *channels = pairs->dataset->channels;
-    return MI_OK;
-}
-
-mi_status mi_pairs_plain(const mi_dataset *dataset, int32_t size, int64_t count,
-                         const int64_t *index, float *x) {
-    MI__NEED(dataset);
-    MI__NEED(x);
-    if (dataset->height != dataset->width)
-        return mi__fail(MI_E_SHAPE, "images must be square, these are %d x %d", dataset->height,
-                        dataset->width);
-    if (size < 1 || size > dataset->height)
-        return mi__fail(MI_E_SHAPE, "size must be in 1 to %d, the side of the images, got %d",
-                        dataset->height, size);
-    MI__TRY(mi__dataset_check_index(dataset, count, index));
-    int64_t view = (int64_t)size * size * dataset->channels;
-    for (int64_t i = 0; i < count; i++)
-        mi__warp_plain(dataset, index == NULL ? i : index[i], size, x + i * view);
     return MI_OK;
 }
