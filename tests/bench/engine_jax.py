@@ -4,7 +4,7 @@ import functools
 import math
 import sys
 
-from engine_rows import Training, images, network, read
+from engine_rows import Training, by_length, images, network, read
 from engine_worker import serve
 
 import jax
@@ -168,8 +168,8 @@ class Side:
         theirs, largest = numpy.frombuffer(read(folder, 'result'), dtype=numpy.float32), 0.0
         for ours in map(numpy.ravel, found):
             other, theirs = theirs[:ours.size], theirs[ours.size:]
-            apart = numpy.linalg.norm(ours - other) / numpy.linalg.norm(other)
-            largest = max(largest, float(apart))
+            apart, whole = (float(numpy.linalg.norm(one)) for one in (ours - other, ours))
+            largest = max(largest, by_length(apart, whole))
         return largest
 
     def variants(self, row, folder):

@@ -9,7 +9,7 @@ from engine_worker import Missing, serve
 from objective_rows import Libmi, filled, record, room
 
 EncoderOptions = record('mi_encoder_options', '''u8 struct_size, u8 seed, i4 height, i4 width,
-    i4 channels, i4 trunk_init, i4 head_init, i4 reserved0, f8 init_scale, f8 bn_momentum,
+    i4 channels, i4 trunk_init, i4 head_init, i4 precision, f8 init_scale, f8 bn_momentum,
     f8 bn_epsilon''')
 OptimizerOptions = record('mi_optimizer_options', '''u8 struct_size, i4 kind, i4 schedule, f8 rate,
     f8 beta1, f8 beta2, f8 epsilon, f8 momentum, f8 decay, i8 warmup, i8 period, f8 gamma, i8 total,

@@ -3,6 +3,7 @@
 files by which sides hand each other numbers."""
 import array
 import collections
+import math
 import os
 import random
 import re
@@ -124,6 +125,12 @@ def write(folder, name, arrays):
     with open(os.path.join(folder, name), 'wb') as file:
         for one in arrays:
             file.write(memoryview(one).cast('B'))
+
+
+def by_length(apart, whole):
+    """A difference by the length of what differs; infinite, to be noticed, where it is no number."""
+    ratio = apart / whole if whole else math.inf if apart else 0.0
+    return ratio if ratio == ratio else math.inf
 
 
 def read(folder, name):

@@ -3,7 +3,7 @@
 import functools
 import math
 
-from engine_rows import Training, images, network, read
+from engine_rows import Training, by_length, images, network, read
 from engine_worker import serve
 from objective_rows import iic_loss
 
@@ -157,7 +157,7 @@ class Side:
         for layer, shape, ours in zip(layers, shapes, found):
             other, theirs = theirs[:ours.numel()].reshape(shape), theirs[ours.numel():]
             other = to_torch(layer, other) if layer else other
-            largest = max(largest, float((ours - other).norm() / ours.norm()))
+            largest = max(largest, by_length(float((ours - other).norm()), float(ours.norm())))
         return largest
 
     def variants(self, row, folder):
