@@ -64,8 +64,9 @@ enum mi_init {
  */
 enum mi_precision {
     MI_PRECISION_FLOAT32 = 0, /**< the default */
-    MI_PRECISION_BFLOAT16 = 1 /**< factors rounded to 8 bits, as the AVX512_BF16 of some processors
-                                   multiplies them at twice the speed; gradients get noisy */
+    MI_PRECISION_BFLOAT16 = 1 /**< factors rounded to 8 significant bits, as the AVX512_BF16 of
+                                   some processors multiplies them at twice the speed; gradients
+                                   get noisy */
 };
 
 /** How batch normalisation works in a forward pass. */
@@ -183,7 +184,8 @@ LIBMI_API LIBMI_NODISCARD mi_status mi_encoder_output(const mi_encoder *encoder,
  *
  * @param encoder   the encoder
  * @param dy        [heads] pointers to [n][classes]: the loss's derivative by what
- *                  mi_encoder_output() gives for that head; NULL for a head that has no part
+ *                  mi_encoder_output() gives for that head; NULL for a head that has no part.
+ *                  NULL will do where there are no heads
  * @param dfeatures [n][features]: by the trunk's features; NULL: none
  * @param[out] dx   receives the derivative by the input, as x; NULL: not wanted
  * @return MI_OK; MI_E_ARG; MI_E_STATE (no forward pass in MI_MODE_TRAIN that is unused)
