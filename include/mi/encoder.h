@@ -100,7 +100,8 @@ typedef struct mi_encoder_options {
 /** What mi_encoder_param_info() tells. */
 typedef struct mi_param_info {
     uint64_t struct_size; /**< set to sizeof before the call */
-    char name[64];        /**< such as "trunk.0.weight" or "head.2.bias" */
+    char name[64];        /**< such as "trunk.0.weight" or "head.2.bias": the place in the
+                               description, presets written out, every word counted */
     int32_t kind;         /**< an mi_param_kind */
     int32_t dims;         /**< 1 to 4 */
     int64_t shape[4];     /**< conv: [K][K][in][out]; dense: [in][out]; else [n] */

@@ -151,7 +151,7 @@ static mi_status build(mi_encoder *e, const mi__plan *plan) {
     if (e->param == NULL || e->y == NULL)
         return MI_E_NOMEM;
     for (int32_t i = 0; i < e->layers; i++)
-        MI__TRY(give_memory(e, &e->layer[i], "trunk", i));
+        MI__TRY(give_memory(e, &e->layer[i], "trunk", e->layer[i].number));
     for (int32_t i = 0; i < e->heads; i++)
         MI__TRY(give_memory(e, &e->head[i].dense, "head", i));
     mi__encoder_draw(e);

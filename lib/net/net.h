@@ -64,7 +64,8 @@ typedef struct mi__layer_type {
 
 struct mi__layer {
     const mi__layer_type *type;
-    int64_t width;               /* conv, dense */
+    int32_t number; /* its place in the description, which its parameters' names tell */
+    int64_t width;  /* conv, dense */
     int64_t kernel, stride, pad; /* conv */
     double slope; /* leaky; bn: of the activation that was folded into it, 1 if none */
     bool bias;
@@ -97,7 +98,8 @@ typedef struct mi__head_plan {
 /* What a description says. */
 typedef struct mi__plan {
     int32_t layers, heads;
-    mi__layer layer[MI__MOST_LAYERS]; /* type, width, slope, bias */
+    int32_t words;                    /* layers in the description, those that others do too */
+    mi__layer layer[MI__MOST_LAYERS]; /* type, number, width, slope, bias */
     mi__head_plan head[MI__MOST_HEADS];
     int32_t preset_layers; /* so many first ones are a preset's: pools of too small maps drop out */
 } mi__plan;

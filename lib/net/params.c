@@ -177,7 +177,7 @@ size_t mi_encoder_summary(const mi_encoder *e, char *text, size_t size) {
                  : l->slope == 0 ? ", relu"
                                  : ", leaky",
                  l->pool ? ", maxpool" : "");
-        put_layer(&w, "trunk", i, l, more);
+        put_layer(&w, "trunk", l->number, l, more);
     }
     for (int32_t i = 0; i < e->heads; i++)
         put_layer(&w, "head", i, &e->head[i].dense, e->head[i].softmax ? ", softmax" : "");

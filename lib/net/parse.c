@@ -153,6 +153,7 @@ static mi_status take_layer(scanner *s, mi__plan *plan) {
                        "a layer (conv, bn, relu, leaky, maxpool, avgpool, gap, gmp, dense) or a "
                        "preset (vgg-f, vgg-11, small, infomax, mlp)");
 
+    l->number = plan->words++;
     l->slope = l->type == &mi__layer_leaky ? 0.01 : l->type == &mi__layer_bn ? 1 : 0;
     if (l->type->argument == MI__ARGUMENT_WIDTH)
         MI__TRY(take_count(s, 1 << 20, "a number of outputs in 1 to 1048576", &l->width));

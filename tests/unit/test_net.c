@@ -414,6 +414,28 @@ START_TEST(running_statistics_follow_the_data) {
 }
 END_TEST
 
+/* Whatever is done together, names are those of the description. */
+START_TEST(names_tell_the_place_in_the_description) {
+    const char *const names[] = {"trunk.0.weight",
+                                 "trunk.1.scale",
+                                 "trunk.1.shift",
+                                 "trunk.1.running_mean",
+                                 "trunk.1.running_variance",
+                                 "trunk.4.weight",
+                                 "trunk.4.bias",
+                                 "trunk.7.weight",
+                                 "trunk.7.bias",
+                                 "head.0.weight",
+                                 "head.0.bias"};
+    const int32_t count = (int32_t)(sizeof names / sizeof *names);
+    mi_encoder *e = make("conv 2, bn, relu, maxpool, conv 3, relu, gap, dense 4 | softmax 2", 8, 1);
+    ck_assert_int_eq(mi_encoder_params(e, NULL), count);
+    for (int32_t i = 0; i < count; i++)
+        ck_assert_int_eq(mi_encoder_param_find(e, names[i]), i);
+    mi_encoder_destroy(e);
+}
+END_TEST
+
 START_TEST(initialisers_have_their_variance) {
     const struct {
         int32_t init;
@@ -604,8 +626,8 @@ UNIT_MAIN("net", presets_have_their_shapes, vgg_11_drops_pools_that_leave_nothin
           whole_encoders_have_exact_gradients, every_layer_of_the_list_has_exact_gradients,
           heads_have_a_part_or_not, half_precision_is_near, rows_are_independent_in_eval_mode,
           calls_out_of_order_or_range_fail, a_newer_host_gets_what_is_known,
-          running_statistics_follow_the_data, initialisers_have_their_variance,
-          files_bring_back_every_parameter, the_log_names_the_kernels,
-          summary_tells_all_and_is_cut_safely, kernels_strides_and_pads_are_read,
-          bad_kernels_are_told, any_convolution_has_exact_gradients,
-          infomax_is_the_encoder_of_the_paper)
+          running_statistics_follow_the_data, names_tell_the_place_in_the_description,
+          initialisers_have_their_variance, files_bring_back_every_parameter,
+          the_log_names_the_kernels, summary_tells_all_and_is_cut_safely,
+          kernels_strides_and_pads_are_read, bad_kernels_are_told,
+          any_convolution_has_exact_gradients, infomax_is_the_encoder_of_the_paper)
