@@ -80,7 +80,9 @@ size_t mi__heads_work(const mi_encoder *e, const mi__pass *pass) {
 static void copy_logits(const seating *s, int32_t head, char *from, int64_t ldf, char *to,
                         int64_t ldt) {
     size_t row = (size_t)s->e->head[head].dense.width * s->real;
-    for (int64_t r = 0; r < s->e->pass.n && from != to; r++)
+    if (from == to)
+        return;
+    for (int64_t r = 0; r < s->e->pass.n; r++)
         memcpy(to + (size_t)(r * ldt) * s->real, from + (size_t)(r * ldf) * s->real, row);
 }
 
