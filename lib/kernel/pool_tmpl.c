@@ -47,18 +47,18 @@ static void max_pool(mi_context *ctx, const mi__map *in, const void *x, void *y)
     mi__parallel_for(ctx, in->n, max_pool_image, &job);
 }
 
-static void max_window_backward(int64_t c, int64_t stride, const real *restrict x,
-                                const real *restrict dy, real *restrict dx) {
-    const real *restrict x1 = x + c, *restrict x2 = x + stride, *restrict x3 = x2 + c;
-    real *restrict dx1 = dx + c, *restrict dx2 = dx + stride, *restrict dx3 = dx2 + c;
+/* dx may be x: all four are read before one is written. */
+static void max_window_backward(int64_t c, int64_t stride, const real *x, const real *dy,
+                                real *dx) {
+    INDEPENDENT
     for (int64_t i = 0; i < c; i++) {
-        real top = x1[i] > x[i] ? x1[i] : x[i];
-        real low = x3[i] > x2[i] ? x3[i] : x2[i];
-        real to_low = low > top ? dy[i] : 0, to_top = low > top ? 0 : dy[i];
-        dx[i] = x1[i] > x[i] ? 0 : to_top;
-        dx1[i] = x1[i] > x[i] ? to_top : 0;
-        dx2[i] = x3[i] > x2[i] ? 0 : to_low;
-        dx3[i] = x3[i] > x2[i] ? to_low : 0;
+        const real x0 = x[i], x1 = x[c + i], x2 = x[stride + i], x3 = x[stride + c + i];
+        const real top = x1 > x0 ? x1 : x0, low = x3 > x2 ? x3 : x2;
+        const real to_low = low > top ? dy[i] : 0, to_top = low > top ? 0 : dy[i];
+        dx[i] = x1 > x0 ? 0 : to_top;
+        dx[c + i] = x1 > x0 ? to_top : 0;
+        dx[stride + i] = x3 > x2 ? 0 : to_low;
+        dx[stride + c + i] = x3 > x2 ? to_low : 0;
     }
 }
 

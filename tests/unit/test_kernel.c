@@ -21,9 +21,12 @@ static void run_pools(const mi__kernels *k, mi_context *ctx, const shape *s, res
     int64_t count = map_rows(s) * m->c, small = m->n * (m->h / 2) * (m->w / 2) * m->c;
     void *x = values(k, count, 1, 0), *dy = values(k, small, 2, 0);
     k->max_pool(ctx, m, x, section(k, r, small));
-    k->max_pool_backward(ctx, m, x, dy, section(k, r, count));
+    void *dx = section(k, r, count);
+    k->max_pool_backward(ctx, m, x, dy, dx);
     k->mean_pool(ctx, m, x, section(k, r, small));
     k->mean_pool_backward(ctx, m, dy, section(k, r, count));
+    k->max_pool_backward(ctx, m, x, dy, x);
+    ck_assert_mem_eq(x, dx, (size_t)count * k->real);
     give_back(x), give_back(dy);
 }
 
