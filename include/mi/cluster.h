@@ -44,12 +44,9 @@ typedef struct mi_cluster_options {
     int32_t late_heads;   /**< 1: heads of `classes` outputs wait for the first
                                mi_cluster_restart(); until then only over-clustering heads
                                shape the trunk; 0: all heads learn from the beginning */
-    double lambda;        /**< of heads of `classes` outputs: see mi_iic_options, at most 1e6;
-                               0: 1. If classes are about equally frequent, 1.5 helps to find
-                               them and mi_cluster_select() to tell */
+    double lambda;        /**< see mi_iic_options, at most 1e6; 0: 1 */
     double loss_memory;   /**< weight of the past in each head's running loss, below 1;
                                0: 0.99 */
-    double over_lambda;   /**< of over-clustering heads, likewise; 0: 1 */
 } mi_cluster_options;
 
 /** What a step tells. */
