@@ -233,8 +233,10 @@ static void sweep_panel(const sweep_job *job, const float *x, int64_t index, int
             start_sums(job, panel, products, &sums);
         put_products(job, panel, count, to + p, products, &sums);
     }
+    if (job->moments == NULL)
+        return;
     double *mean = job->moments + index * 2 * s->out + column;
-    for (int64_t j = 0; j < width / LANES && job->moments != NULL; j++)
+    for (int64_t j = 0; j < width / LANES; j++)
         put_box_moments(pixels, s->out - column - j * LANES, sums.first[j], sums.sum[j],
                         sums.square[j], mean + j * LANES, mean + s->out + j * LANES);
 }
@@ -271,7 +273,7 @@ static void run_sweep(mi_context *ctx, sweep_job *job, void *work) {
     mi__parallel_for(ctx, worker_count(ctx, s->boxes * job->splits), sweep_worker, job);
 }
 
-/* The boxes' moments, one after another, into the first (Chan, Golub and LeVeque, 1979). */
+/* The boxes' moments, one after another, into the first (Chan, Golub and LeVeque, 1983). */
 static void join_moments(const sweep_job *job, float *mean, float *variance) {
     const sweep *s = &job->s;
     double *restrict total = job->moments, *restrict squares = total + s->out;

@@ -91,8 +91,8 @@ typedef struct mi__kernels {
     void (*norm)(mi_context *ctx, const mi__norm *shape, const void *x, const void *scale,
                  const void *shift, const void *mean, const void *inverse, void *y);
     /* The same back, mean and variance being those of x itself; of a window, the first of the
-     * greatest v gets the gradient. dx may be x, or, without a pool,
-     * dy. work: norm_work() bytes for the rows of x. */
+     * greatest v gets the gradient. dx may be x, or, without a pool, dy. work: norm_work() bytes
+     * for the rows of x. */
     void (*norm_backward)(mi_context *ctx, const mi__norm *shape, const void *x, const void *scale,
                           const void *shift, const void *mean, const void *inverse, const void *dy,
                           void *dx, void *dscale, void *dshift, void *work);

@@ -156,7 +156,8 @@ INLINE void multiply_located(const int vectors, int64_t depth, const float *cons
         UNROLL_ALL
         for (int j = 0; j < vectors; j++) {
             right[j] = load(b + j * LANES);
-            __builtin_prefetch(b + j * LANES + 2048); /* dy may be in memory still */
+            __builtin_prefetch(
+                (const void *)((uintptr_t)(b + j * LANES) + 8192)); /* dy may be in memory still */
         }
         UNROLL_ALL
         for (int i = 0; i < ROWS; i++) {
