@@ -18,15 +18,28 @@ typedef MI__REAL real;
 #define INDEPENDENT
 #endif
 
+/* Sanitizers look after every access by itself: of unrolled code they would make so much that a
+ * compiler takes many minutes. Straight loops compute the same. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ||                         \
+    __has_feature(undefined_behavior_sanitizer)
+#define SANITIZED
+#endif
+#endif
+
 /* Turns short loops of constant length into straight code. */
-#if defined(__clang__)
+#if defined(SANITIZED)
+#define UNROLL
+#elif defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
 #elif defined(__GNUC__)
 #define UNROLL _Pragma("GCC unroll 8")
 #else
 #define UNROLL
 #endif
-#ifdef __GNUC__
+#if defined(__GNUC__) && !defined(SANITIZED)
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 #else
 #define ALWAYS_INLINE static inline

@@ -7,10 +7,16 @@
 #include <arm_neon.h>
 #endif
 
+#ifdef SANITIZED
+#define INLINE static inline
+#else
 #define INLINE static inline __attribute__((always_inline))
+#endif
 
 /* Clang must unroll before it gives arrays registers, which it does for this form alone. */
-#ifdef __clang__
+#if defined(SANITIZED)
+#define UNROLL_ALL
+#elif defined(__clang__)
 #define UNROLL_ALL _Pragma("clang loop unroll(full)")
 #else
 #define UNROLL_ALL _Pragma("GCC unroll 8")
