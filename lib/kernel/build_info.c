@@ -29,15 +29,15 @@ int32_t mi_lib_version_number(void) {
 
 size_t mi_build_info(char *text, size_t size) {
     const char *core = mi__blas_core();
+    const bool told = core == NULL || strstr(mi__blas_info(), core) != NULL;
     const mi__kernels *k;
     char tables[64] = "";
     for (int32_t i = 0; (k = mi__kernels_list(i)) != NULL; i++) {
         const size_t length = strlen(tables);
         snprintf(tables + length, sizeof tables - length, i == 0 ? "%s" : ", %s", k->name);
     }
-    int length =
-        snprintf(text, size, "libmi " VERSION ", " COMPILER ", BLAS: %s%s%s, kernels: %s (of %s)",
-                 mi__blas_info(), core == NULL ? "" : " for ", core == NULL ? "" : core,
-                 mi__kernels_select()->name, tables);
+    int length = snprintf(
+        text, size, "libmi " VERSION ", " COMPILER ", BLAS: %s%s%s, kernels: %s (of %s)",
+        mi__blas_info(), told ? "" : " for ", told ? "" : core, mi__kernels_select()->name, tables);
     return length < 0 ? 0 : (size_t)length;
 }

@@ -20,7 +20,7 @@ typedef struct sweep_job {
     int64_t tap_row, tap_column, tap_step; /* which weights the first tap has, and the next */
     const float *x, *weight, *bias;
     float *y, *packed, *rooms;
-    double *moments; /* [boxes][mean, sum of squares][out], or NULL */
+    double *moments; /* of boxes, or NULL */
     int64_t *term;
     bool streamed;     /* y goes past the caches */
     int64_t splits;    /* tasks that share a box */
@@ -51,7 +51,7 @@ typedef struct phase {
 
 static phase phase_of(const mi__conv *s, int64_t size, int64_t remainder) {
     phase p = {.taps = remainder < s->kernel ? (s->kernel - 1 - remainder) / s->stride + 1 : 0};
-    int64_t turn = remainder < s->pad ? part_count(s->pad - remainder, s->stride) : 0;
+    int64_t turn = remainder < s->pad ? ceiling(s->pad - remainder, s->stride) : 0;
     p.first_tap = remainder + (p.taps - 1) * s->stride;
     p.first = turn * s->stride + remainder - s->pad;
     p.count = p.first < size ? (size - 1 - p.first) / s->stride + 1 : 0;
@@ -95,7 +95,8 @@ static int64_t term_floats(const sweep *s) {
 }
 
 static int64_t moment_floats(const sweep *s) {
-    return round_up(s->boxes * 2 * s->out * (int64_t)(sizeof(double) / sizeof(float)), LANES);
+    return round_up(s->boxes * moment_doubles(s->out) * (int64_t)(sizeof(double) / sizeof(float)),
+                    LANES);
 }
 
 static size_t sweep_bytes(const mi_context *ctx, const sweep_job *job) {
@@ -235,7 +236,7 @@ static void sweep_panel(const sweep_job *job, const float *x, int64_t index, int
     }
     if (job->moments == NULL)
         return;
-    double *mean = job->moments + index * 2 * s->out + column;
+    double *mean = job->moments + index * moment_doubles(s->out) + 1 + column;
     for (int64_t j = 0; j < width / LANES; j++)
         put_box_moments(pixels, s->out - column - j * LANES, sums.first[j], sums.sum[j],
                         sums.square[j], mean + j * LANES, mean + s->out + j * LANES);
@@ -273,27 +274,6 @@ static void run_sweep(mi_context *ctx, sweep_job *job, void *work) {
     mi__parallel_for(ctx, worker_count(ctx, s->boxes * job->splits), sweep_worker, job);
 }
 
-/* The boxes' moments, one after another, into the first (Chan, Golub and LeVeque, 1983). */
-static void join_moments(const sweep_job *job, float *mean, float *variance) {
-    const sweep *s = &job->s;
-    double *restrict total = job->moments, *restrict squares = total + s->out;
-    double count = (double)box_of(s, 0).pixels;
-    for (int64_t i = 1; i < s->boxes; i++) {
-        const double *restrict more = job->moments + i * 2 * s->out;
-        double added = (double)box_of(s, i).pixels, share = added / (count + added);
-        for (int64_t c = 0; c < s->out; c++) {
-            double d = more[c] - total[c];
-            total[c] += d * share;
-            squares[c] += more[s->out + c] + d * d * share * count;
-        }
-        count += added;
-    }
-    for (int64_t c = 0; c < s->out; c++) {
-        mean[c] = (float)total[c];
-        variance[c] = (float)(squares[c] / count);
-    }
-}
-
 static void direct(mi_context *ctx, const mi__conv *s, const void *x, const void *weight,
                    const void *bias_of, void *y, void *mean, void *variance, void *work) {
     sweep_job job = forward_job(s);
@@ -305,8 +285,11 @@ static void direct(mi_context *ctx, const mi__conv *s, const void *x, const void
     job.streamed = (uintptr_t)y % (LANES * sizeof(float)) == 0 && s->out % LANES == 0 &&
                    job.s.n * job.s.rows * job.s.columns * s->out > STREAM_FLOATS;
     run_sweep(ctx, &job, work);
-    if (mean != NULL)
-        join_moments(&job, mean, variance);
+    if (mean == NULL)
+        return;
+    for (int64_t i = 0; i < job.s.boxes; i++)
+        job.moments[i * moment_doubles(s->out)] = (double)box_of(&job.s, i).pixels;
+    join_moments(job.s.boxes, s->out, s->out, job.moments, mean, variance);
 }
 
 static void direct_backward_data(mi_context *ctx, const mi__conv *s, const void *dy,

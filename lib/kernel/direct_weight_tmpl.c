@@ -17,10 +17,10 @@ typedef struct terms_job {
 static terms_job make_terms_job(const mi__conv *s) {
     terms_job job = {.s = forward_job(s).s};
     job.whole = job.s.panels == 1 && job.s.width == job.s.out && job.s.boxes_across == 1;
-    job.tiles = part_count(job.s.depth, ROWS);
+    job.tiles = ceiling(job.s.depth, ROWS);
     job.group = part_size(job.tiles, GROUP_TILES);
-    job.groups = part_count(job.tiles, job.group);
-    job.parts = MI__MIN(part_count(ENOUGH, job.groups * job.s.panels), job.s.boxes);
+    job.groups = ceiling(job.tiles, job.group);
+    job.parts = MI__MIN(ceiling(ENOUGH, job.groups * job.s.panels), job.s.boxes);
     job.part_floats = job.tiles * ROWS * job.s.width;
     return job;
 }

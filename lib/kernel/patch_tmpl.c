@@ -31,13 +31,9 @@ typedef struct box {
     int64_t map, row, column, maps, rows, columns, pixels;
 } box;
 
-static int64_t part_count(int64_t total, int64_t most) {
-    return (total + most - 1) / most;
-}
-
 /* The size of equal parts that are no larger than `most`. */
 static int64_t part_size(int64_t total, int64_t most) {
-    return part_count(total, part_count(total, most));
+    return ceiling(total, ceiling(total, most));
 }
 
 static void cut_boxes(sweep *s) {
@@ -46,9 +42,9 @@ static void cut_boxes(sweep *s) {
     s->box_columns = part_size(s->columns, most);
     s->box_rows = part_size(s->rows, most / s->box_columns);
     s->box_maps = part_size(s->n, MI__MAX(most / (s->rows * s->columns), 1));
-    s->boxes_down = part_count(s->rows, s->box_rows);
-    s->boxes_across = part_count(s->columns, s->box_columns);
-    s->boxes = part_count(s->n, s->box_maps) * s->boxes_down * s->boxes_across;
+    s->boxes_down = ceiling(s->rows, s->box_rows);
+    s->boxes_across = ceiling(s->columns, s->box_columns);
+    s->boxes = ceiling(s->n, s->box_maps) * s->boxes_down * s->boxes_across;
 }
 
 /* What follows from the other members. */
@@ -60,7 +56,7 @@ static void finish_sweep(sweep *s) {
     s->plane = s->pitch * (s->copied ? (s->box_rows - 1) * s->stride + s->down : s->h);
     s->depth = s->down * s->across * s->in;
     s->width = round_up(s->out, LANES);
-    s->panels = part_count(s->width, PANEL);
+    s->panels = ceiling(s->width, PANEL);
 }
 
 static int64_t sweep_panel_width(const sweep *s, int64_t panel) {

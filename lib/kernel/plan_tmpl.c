@@ -31,10 +31,6 @@ typedef struct plan {
     int64_t out, width, panels;       /* channels that come out; in whole vectors, and in panels */
 } plan;
 
-static int64_t ceiling(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
-
 /* Size of the map whose tiles come out: of y, or of a phase of dx. */
 static mi__map output_map(const mi__conv *s, bool back) {
     mi__map y = mi__conv_map(s);

@@ -74,14 +74,9 @@ static int64_t length(span s) {
     return s.end - s.begin;
 }
 
-/* How many parts of at most `most`. */
-static int64_t parts_of(int64_t n, int64_t most) {
-    return (n + most - 1) / most;
-}
-
 /* The index-th of `parts` nearly equal parts of a span, cut at multiples of `unit`. */
 static span part_of(span s, int64_t unit, int64_t parts, int64_t index) {
-    int64_t units = parts_of(length(s), unit), each = units / parts, more = units % parts;
+    int64_t units = ceiling(length(s), unit), each = units / parts, more = units % parts;
     int64_t begin = s.begin + (each * index + MI__MIN(index, more)) * unit;
     int64_t end = begin + (each + (index < more)) * unit;
     return (span){MI__MIN(begin, s.end), MI__MIN(end, s.end)};
@@ -97,7 +92,7 @@ typedef struct product_block {
 
 /* One tile's height of the block. */
 static void multiply_tiles(const product_job *p, const product_block *k, span rows) {
-    const int64_t depth = length(k->terms), panels = parts_of(length(k->cols), PANEL);
+    const int64_t depth = length(k->terms), panels = ceiling(length(k->cols), PANEL);
     register_tile t = {.depth = depth,
                        .a = k->a + (rows.begin - k->rows.begin) * k->row,
                        .row = k->row,
@@ -106,7 +101,7 @@ static void multiply_tiles(const product_job *p, const product_block *k, span ro
                        .beta = k->terms.begin == 0 ? (float)p->beta : 1};
     for (int64_t i = 0; i < panels; i++) {
         span cols = part_of(k->cols, LANES, panels, i);
-        int64_t vectors = parts_of(length(cols), LANES);
+        int64_t vectors = ceiling(length(cols), LANES);
         t.b = k->b != NULL ? k->b + (cols.begin - k->cols.begin) * depth
                            : p->b + k->terms.begin * p->ldb + cols.begin;
         t.ldb = k->b != NULL ? vectors * LANES : p->ldb;
@@ -125,13 +120,13 @@ static void multiply_strip(const product_job *p, product_block k, float *room) {
         copy_rows(k.a, p->lda, length(k.rows), length(k.terms), room, PITCH);
         k.a = room;
     }
-    const int64_t tiles = parts_of(length(k.rows), ROWS);
+    const int64_t tiles = ceiling(length(k.rows), ROWS);
     for (int64_t i = 0; i < tiles; i++)
         multiply_tiles(p, &k, part_of(k.rows, 1, tiles, i));
 }
 
 static void pack_panels(const product_job *p, const product_block *k, float *to) {
-    const int64_t depth = length(k->terms), panels = parts_of(length(k->cols), PANEL);
+    const int64_t depth = length(k->terms), panels = ceiling(length(k->cols), PANEL);
     for (int64_t i = 0; i < panels; i++) {
         span cols = part_of(k->cols, LANES, panels, i);
         int64_t width = round_up(length(cols), LANES);
@@ -152,7 +147,7 @@ static void multiply_block(const product_job *p, span rows, span cols, span term
         pack_panels(p, &k, room);
         k.b = room;
     }
-    const int64_t strips = parts_of(length(rows), STRIP);
+    const int64_t strips = ceiling(length(rows), STRIP);
     for (int64_t i = 0; i < strips; i++) {
         k.rows = part_of(rows, ROWS, strips, i);
         multiply_strip(p, k, room + DEPTH * BLOCK_COLS);
@@ -164,7 +159,7 @@ static void multiply_part(void *arg, int64_t index) {
     const span m = {0, p->m}, n = {0, p->n}, terms = {0, p->k};
     span rows = part_of(m, 1, p->row_parts, index / p->col_parts);
     span cols = part_of(n, LANES, p->col_parts, index % p->col_parts);
-    int64_t blocks = parts_of(length(cols), BLOCK_COLS), depths = parts_of(p->k, DEPTH);
+    int64_t blocks = ceiling(length(cols), BLOCK_COLS), depths = ceiling(p->k, DEPTH);
     for (int64_t j = 0; j < blocks; j++)
         for (int64_t l = 0; l < depths; l++)
             multiply_block(p, rows, part_of(cols, LANES, blocks, j), part_of(terms, 1, depths, l),
@@ -177,8 +172,8 @@ static void multiply_part(void *arg, int64_t index) {
 static void share_out(product_job *p, int64_t threads) {
     double least = HUGE_VAL;
     for (int64_t i = 1; i <= threads; i++) {
-        int64_t j = threads / i, vectors = parts_of(p->n, LANES);
-        double rows = (double)parts_of(p->m, i), cols = (double)(parts_of(vectors, j) * LANES);
+        int64_t j = threads / i, vectors = ceiling(p->n, LANES);
+        double rows = (double)ceiling(p->m, i), cols = (double)(ceiling(vectors, j) * LANES);
         double cost = rows * cols + 8 * cols + (p->ta ? 4 * rows : 0);
         if (cost < least) {
             least = cost;

@@ -16,6 +16,7 @@
 #include "softmax_tmpl.c"
 
 #include "joint_tmpl.c"
+#include "moments_tmpl.c"
 #include "multiply_tmpl.c"
 #include "product_tmpl.c"
 

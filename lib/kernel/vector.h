@@ -399,6 +399,10 @@ INLINE void store_lanes(float *p, int64_t count, vec x) {
         store_some(p, count, x);
 }
 
+INLINE int64_t ceiling(int64_t a, int64_t b) {
+    return (a + b - 1) / b;
+}
+
 INLINE int64_t round_up(int64_t x, int64_t multiple) {
-    return (x + multiple - 1) / multiple * multiple;
+    return ceiling(x, multiple) * multiple;
 }

@@ -44,10 +44,6 @@ static int64_t room_floats(const conv_job *job) {
     return ceiling(job->block, ROWS) * job->p.points * (ROWS * job->p.ldv + product_plane(PANEL));
 }
 
-static int64_t moment_doubles(const conv_job *job) {
-    return 1 + 2 * job->p.width;
-}
-
 static conv_job make_conv_job(const mi__conv *s, bool back) {
     conv_job job = {.p = make_plan(s, back)};
     const plan *p = &job.p;
@@ -63,7 +59,7 @@ static size_t conv_bytes(const mi_context *ctx, const mi__conv *s, bool back) {
     conv_job job = make_conv_job(s, back);
     int64_t rooms = workers_for(ctx, &job.p) * room_floats(&job);
     return (size_t)(2 * job.row_floats + job.p.passes * job.u_floats + rooms) * sizeof(float) +
-           (size_t)(job.blocks * moment_doubles(&job)) * sizeof(double);
+           (size_t)(job.blocks * moment_doubles(job.p.width)) * sizeof(double);
 }
 
 /* -- weights ---------------------------------------------------------------------------------- */
@@ -113,7 +109,7 @@ static void pack_weights(void *arg, int64_t index) {
 
 /* The mean of one block and panel, and the sum of squares around it. */
 static void keep_moments(const conv_job *job, int64_t block, int64_t panel, tally *t) {
-    double *to = job->moments + block * moment_doubles(job);
+    double *to = job->moments + block * moment_doubles(job->p.width);
     double *mean = to + 1 + panel * PANEL, *square = mean + job->p.width;
     const double count = (double)t->count;
     flush_tally(t);
@@ -121,28 +117,6 @@ static void keep_moments(const conv_job *job, int64_t block, int64_t panel, tall
     for (int64_t i = 0; i < panel_width(&job->p, panel); i++) {
         mean[i] = (double)t->first[i] + t->sums[i] / count;
         square[i] = t->squares[i] - t->sums[i] * (t->sums[i] / count);
-    }
-}
-
-/* Puts the blocks together, in their order, into the first (Chan, Golub and LeVeque, 1983). */
-static void finish_moments(const conv_job *job, float *mean, float *variance) {
-    const int64_t width = job->p.width;
-    double *restrict means = job->moments + 1, *restrict squares = means + width;
-    double count = job->moments[0];
-    for (int64_t b = 1; b < job->blocks; b++) {
-        const double *block = job->moments + b * moment_doubles(job);
-        const double *restrict m = block + 1, *restrict s = m + width;
-        const double part = block[0] / (count + block[0]);
-        for (int64_t i = 0; i < width; i++) {
-            double delta = m[i] - means[i];
-            means[i] += delta * part;
-            squares[i] += s[i] + delta * delta * part * count;
-        }
-        count += block[0];
-    }
-    for (int64_t i = 0; i < job->p.out; i++) {
-        mean[i] = (float)means[i];
-        variance[i] = (float)MI__MAX(squares[i] / count, 0);
     }
 }
 
@@ -253,9 +227,9 @@ static void winograd(mi_context *ctx, const mi__conv *s, const void *x, const vo
     job.weight = weight;
     job.y = y;
     job.moments = mean != NULL ? moments_of : NULL;
-    run_conv(ctx, &job, bias_of, (float *)(moments_of + job.blocks * moment_doubles(&job)));
+    run_conv(ctx, &job, bias_of, (float *)(moments_of + job.blocks * moment_doubles(job.p.width)));
     if (mean != NULL)
-        finish_moments(&job, mean, variance);
+        join_moments(job.blocks, job.p.width, job.p.out, job.moments, mean, variance);
 }
 
 static void winograd_backward_data(mi_context *ctx, const mi__conv *s, const void *dy,
