@@ -24,7 +24,7 @@
 static struct {
     const char *data, *encoder, *out, *save, *restore;
     long long heads, over_heads, over, epochs, measures, restarts, batch, repeats, seed, threads;
-    double lambda, rate;
+    double lambda, over_lambda, rate;
     bool bfloat16, eval;
 } set = {.data = "builtin",
          .encoder = "vgg-f",
@@ -37,6 +37,7 @@ static struct {
          .batch = 128,
          .repeats = 4,
          .lambda = 1,
+         .over_lambda = 1,
          .rate = 1e-3};
 
 static const option options[] = {
@@ -53,7 +54,9 @@ static const option options[] = {
      "after that many first epochs, stuck heads start anew"},
     {"batch", OPTION_INTEGER, &set.batch, 2, 65536, "images a step"},
     {"repeats", OPTION_INTEGER, &set.repeats, 1, 64, "transformed twins of each image"},
-    {"lambda", OPTION_REAL, &set.lambda, 0.01, 100, "weight of the entropy of the clusters"},
+    {"lambda", OPTION_REAL, &set.lambda, 0.01, 100,
+     "weight of the entropy of the clusters: above 1 where classes are about equally frequent"},
+    {"over-lambda", OPTION_REAL, &set.over_lambda, 0.01, 100, "the same of the over-clusters"},
     {"rate", OPTION_REAL, &set.rate, 1e-9, 1, "learning rate of Adam; falls to 0 along a cosine"},
     {"seed", OPTION_INTEGER, &set.seed, 0, 1e15, "of weights, order and transforms"},
     {"threads", OPTION_INTEGER, &set.threads, 0, 1024, "0: all processors"},
@@ -149,6 +152,7 @@ static void build(run *r) {
     mi_cluster_options ko = {.struct_size = sizeof ko,
                              .classes = r->shape.classes,
                              .lambda = set.lambda,
+                             .over_lambda = set.over_lambda,
                              .late_heads = restarts_after(1)};
     need(mi_cluster_create(r->encoder, optimizer, &ko, &r->cluster), "clustering");
     if (set.restore != NULL)

@@ -44,9 +44,12 @@ typedef struct mi_cluster_options {
     int32_t late_heads;   /**< 1: heads of `classes` outputs wait for the first
                                mi_cluster_restart(); until then only over-clustering heads
                                shape the trunk; 0: all heads learn from the beginning */
-    double lambda;        /**< see mi_iic_options, at most 1e6; 0: 1 */
+    double lambda;        /**< of heads of `classes` outputs: see mi_iic_options, at most 1e6;
+                               0: 1. Where classes are about equally frequent, more (such as 4)
+                               tells heads whose clusters are so from those that mix classes */
     double loss_memory;   /**< weight of the past in each head's running loss, below 1;
                                0: 0.99 */
+    double over_lambda;   /**< of over-clustering heads, likewise; 0: 1 */
 } mi_cluster_options;
 
 /** What a step tells. */
@@ -154,8 +157,8 @@ LIBMI_API LIBMI_NODISCARD mi_status mi_cluster_restart(mi_cluster *cluster, mi_p
  * @note Batch normalisation uses running statistics; works through n in parts.
  * @since 0.1
  */
-LIBMI_API LIBMI_NODISCARD mi_status mi_cluster_predict(mi_cluster *cluster, int32_t head,
-                                                       int64_t n, const float *x, int32_t *label,
+LIBMI_API LIBMI_NODISCARD mi_status mi_cluster_predict(mi_cluster *cluster, int32_t head, int64_t n,
+                                                       const float *x, int32_t *label,
                                                        float *probability);
 
 /**

@@ -44,6 +44,10 @@ static mi_status load_options(mi_cluster *c, const mi_cluster_options *options) 
     if (!(o->lambda > 0 && o->lambda <= MI__MOST_LAMBDA))
         return mi__fail(MI_E_ARG, "lambda must be above 0 and at most %g, got %g", MI__MOST_LAMBDA,
                         o->lambda);
+    o->over_lambda = o->over_lambda != 0 ? o->over_lambda : 1;
+    if (!(o->over_lambda > 0 && o->over_lambda <= MI__MOST_LAMBDA))
+        return mi__fail(MI_E_ARG, "over_lambda must be above 0 and at most %g, got %g",
+                        MI__MOST_LAMBDA, o->over_lambda);
     if (!(o->loss_memory > 0 && o->loss_memory < 1))
         return mi__fail(MI_E_ARG, "loss_memory must be in 0 to 1, got %g", o->loss_memory);
     if (o->late_heads != 0 && (o->late_heads != 1 || widest <= o->classes))
@@ -85,7 +89,8 @@ void mi_cluster_destroy(mi_cluster *c) {
     if (c == NULL)
         return;
     mi_encoder *e = c->encoder;
-    mi_iic_destroy(c->iic);
+    for (int i = 0; i < 2; i++)
+        mi_iic_destroy(c->iic[i]);
     mi__free(e->ctx, c->running, e->heads, sizeof *c->running);
     mi_optimizer_destroy(c->optimizer);
     mi__free(e->ctx, c, 1, sizeof *c);
@@ -95,14 +100,18 @@ void mi_cluster_destroy(mi_cluster *c) {
 /* -- training --------------------------------------------------------------------------------- */
 
 static mi_status make_iic(mi_cluster *c, int64_t repeats) {
-    if (c->iic != NULL && c->repeats == repeats)
+    if (c->iic[1] != NULL && c->repeats == repeats)
         return MI_OK;
-    mi_iic_options o = {.struct_size = sizeof o, .lambda = c->options.lambda, .repeats = repeats};
-    mi_iic *iic;
-    MI__TRY(mi_iic_create(c->encoder->ctx, &o, &iic));
-    mi_iic_destroy(c->iic);
-    c->iic = iic;
+    const double lambda[2] = {c->options.lambda, c->options.over_lambda};
     c->repeats = repeats;
+    for (int i = 0; i < 2; i++) {
+        mi_iic_destroy(c->iic[i]);
+        c->iic[i] = NULL;
+    }
+    for (int i = 0; i < 2; i++) {
+        mi_iic_options o = {.struct_size = sizeof o, .lambda = lambda[i], .repeats = repeats};
+        MI__TRY(mi_iic_create(c->encoder->ctx, &o, &c->iic[i]));
+    }
     return MI_OK;
 }
 
@@ -110,34 +119,59 @@ static mi_status make_iic(mi_cluster *c, int64_t repeats) {
 typedef struct lesson {
     bool learns[MI__MOST_HEADS];
     int32_t count;
-    mi_iic_head_f32 head[MI__MOST_HEADS]; /* [count] */
-    double loss;                          /* mean */
+    double loss[MI__MOST_HEADS]; /* of those that learn */
+    double mean;
 } lesson;
 
-/* The loss and its gradient in the heads' dy. The first n rows of a head's output are the images,
- * the others their twins. */
-static mi_status evaluate_loss(const mi_cluster *c, int64_t n, lesson *l) {
+static void scale(float *x, int64_t count, double factor) {
+    for (int64_t i = 0; i < count; i++)
+        x[i] *= (float)factor;
+}
+
+/* The losses and gradients of the heads that count, or of the others, as parts of the mean over all
+ * heads that learn. The first n rows of a head's output are the images, the others their twins. */
+static mi_status evaluate_group(const mi_cluster *c, int64_t n, bool counts, lesson *l) {
     const mi_encoder *e = c->encoder;
-    l->count = 0;
+    mi_iic_head_f32 head[MI__MOST_HEADS];
+    int32_t number[MI__MOST_HEADS], count = 0;
     for (int32_t i = 0; i < e->heads; i++) {
-        l->learns[i] = mi__cluster_learns(c, i);
-        if (!l->learns[i])
+        if (!l->learns[i] || mi__cluster_counts(c, i) != counts)
             continue;
         int64_t k = e->head[i].dense.width;
         float *y = e->head[i].y, *dy = e->head[i].dy;
-        l->head[l->count++] =
+        number[count] = i;
+        head[count++] =
             (mi_iic_head_f32){.classes = k, .z = y, .zt = y + n * k, .dz = dy, .dzt = dy + n * k};
     }
-    return mi_iic_eval_f32(c->iic, n, l->count, l->head, &l->loss);
+    if (count == 0)
+        return MI_OK;
+    MI__TRY(mi_iic_eval_f32(c->iic[counts ? 0 : 1], n, count, head, NULL));
+    for (int32_t i = 0; i < count; i++) {
+        l->loss[number[i]] = head[i].loss;
+        l->mean += head[i].loss / l->count;
+        if (count < l->count)
+            scale(head[i].dz, e->pass.n * head[i].classes, (double)count / l->count);
+    }
+    return MI_OK;
+}
+
+static mi_status evaluate_loss(const mi_cluster *c, int64_t n, lesson *l) {
+    l->count = 0;
+    l->mean = 0;
+    for (int32_t i = 0; i < c->encoder->heads; i++) {
+        l->learns[i] = mi__cluster_learns(c, i);
+        l->count += l->learns[i];
+    }
+    MI__TRY(evaluate_group(c, n, true, l));
+    return evaluate_group(c, n, false, l);
 }
 
 static void remember_losses(mi_cluster *c, const lesson *l) {
     double m = c->options.loss_memory;
-    const mi_iic_head_f32 *head = l->head;
     for (int32_t i = 0; i < c->encoder->heads; i++)
         if (l->learns[i]) {
             mi__running *r = &c->running[i];
-            r->sum = m * r->sum + (1 - m) * head++->loss;
+            r->sum = m * r->sum + (1 - m) * l->loss[i];
             r->mass = m * r->mass + (1 - m);
         }
 }
@@ -180,7 +214,7 @@ mi_status mi_cluster_step(mi_cluster *c, int64_t n, const float *x, int32_t repe
     remember_losses(c, &l);
     if (report != NULL) {
         const mi_cluster_report own = {.step = c->optimizer->steps,
-                                       .loss = l.loss,
+                                       .loss = l.mean,
                                        .rate = rate,
                                        .selected = mi_cluster_select(c)};
         mi__report_store(report, report->struct_size, &own, sizeof own);

@@ -16,8 +16,8 @@ struct mi_cluster {
     mi_encoder *encoder;
     mi_optimizer *optimizer; /* NULL: only evaluation */
     mi_cluster_options options;
-    mi_iic *iic;          /* NULL before the first step */
-    int64_t repeats;      /* that iic was made for */
+    mi_iic *iic[2];       /* of heads that count, and of others; NULL before the first step */
+    int64_t repeats;      /* that they were made for */
     int64_t restarts;     /* calls of mi_cluster_restart() so far */
     mi__running *running; /* [heads] */
 };

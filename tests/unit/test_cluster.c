@@ -389,6 +389,9 @@ START_TEST(wrong_use_is_told) {
     FAILS(MI_E_ARG, "another encoder", mi_cluster_create(linear, f.optimizer, NULL, &c));
     mi_cluster_options o = {.struct_size = sizeof o, .classes = 11};
     FAILS(MI_E_ARG, "11", mi_cluster_create(f.encoder, NULL, &o, &c));
+    o = (mi_cluster_options){.struct_size = sizeof o, .over_lambda = -3};
+    FAILS(MI_E_ARG, "over_lambda must be above 0 and at most 1e+06, got -3",
+          mi_cluster_create(f.encoder, f.optimizer, &o, &c));
     o = (mi_cluster_options){.struct_size = sizeof o, .lambda = -2};
     FAILS(MI_E_ARG, "-2", mi_cluster_create(f.encoder, NULL, &o, &c));
     o = (mi_cluster_options){.struct_size = sizeof o, .late_heads = 2};
