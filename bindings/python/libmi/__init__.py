@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Mutual information for machine learning: libmi's C library on NumPy arrays.
+
+Information is in nats. Arrays go through without a copy, or with an error that says how to fix
+them. `libmi.torch`, `libmi.jax`, `libmi.sklearn` and `libmi.plot` need the packages of those names
+and are imported on their own.
+"""
+from . import _abi
+from ._errors import (AbiError, ArgumentError, CancelledError, DTypeError, Error, FileError,
+                      FormatError, InfeasibleError, InternalError, NumericError, OutOfMemoryError,
+                      ShapeError, StateError, UnsupportedError)
+from ._library import build_info
+from .assign import Assignment, Matching
+from .context import Context
+
+__version__ = '.'.join(map(str, _abi.VERSION))

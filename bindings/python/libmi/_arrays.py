@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The border for arrays: no copies, and errors that say how to fix what doesn't fit.
+
+Whatever speaks DLPack or NumPy's protocols passes as it is. Lists and numbers, which have to be
+copied in any case, become arrays of the type that is wanted.
+"""
+from __future__ import annotations
+
+import ctypes
+from typing import Any, Sequence
+
+import numpy as np
+
+from ._errors import ArgumentError, DTypeError, ShapeError
+
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+FLOAT32 = (FLOATS[0],)
+FLOAT64 = (FLOATS[1],)
+INT32 = (np.dtype(np.int32),)
+INT64 = (np.dtype(np.int64),)
+BYTES = (np.dtype(np.uint8),)
+
+
+def suffix(array: np.ndarray) -> str:
+    """`f32` or `f64`, the end of a function's name."""
+    return 'f32' if array.dtype.itemsize == 4 else 'f64'
+
+
+def address(array: np.ndarray | None) -> int | None:
+    """Where an array begins, None for None. The caller keeps the array alive."""
+    if array is None:
+        return None
+    try:  # a fourth of the time that array.ctypes.data takes
+        return ctypes.addressof(ctypes.c_char.from_buffer(array))
+    except (TypeError, ValueError, BufferError):  # read-only, empty or with a row stride
+        return array.ctypes.data
+
+
+def _view(value: Any, name: str, dtypes: Sequence[np.dtype]) -> np.ndarray:
+    if isinstance(value, np.ma.MaskedArray):
+        raise DTypeError(f'{name} is a masked array: give {name}.data and leave rows out, '
+                         'or a mask where there is one')
+    if isinstance(value, np.ndarray):
+        return value
+    if hasattr(value, '__dlpack__'):
+        try:
+            return np.from_dlpack(value)
+        except Exception as error:  # each framework has exceptions of its own
+            raise DTypeError(f'{name}, a {type(value).__name__}, cannot be read in place: {error} '
+                             '(it has to lie in the memory of the processor: .cpu(), '
+                             '.detach())') from error
+    if hasattr(value, '__array_interface__') or hasattr(value, '__array__'):
+        return np.asarray(value)
+    try:
+        return np.asarray(value, dtype=dtypes[-1])
+    except (TypeError, ValueError) as error:
+        raise DTypeError(f'{name}, a {type(value).__name__}, is not an array: {error}') from error
+
+
+def _words(dtypes: Sequence[np.dtype]) -> str:
+    return ' or '.join(str(d) for d in dtypes)
+
+
+def array(value: Any, name: str, dtypes: Sequence[np.dtype] = FLOATS,
+          shape: Sequence[int | None] | None = None, *, rows: bool = False,
+          writable: bool = False) -> np.ndarray:
+    """The memory behind `value`, checked, never copied.
+
+    Parameters
+    ----------
+    name : what errors call it
+    dtypes : which types of elements will do
+    shape : sizes that it must have; None where any will do
+    rows : the last axis has to lie together, the one before it may have a stride of its own:
+        see `stride`. Otherwise the whole has to.
+    writable : it is written to
+    """
+    a = value if type(value) is np.ndarray else _view(value, name, dtypes)
+    if a.dtype not in dtypes or not a.dtype.isnative:
+        raise DTypeError(f'{name} is {a.dtype}: give {_words(dtypes)}, '
+                         f'as {name}.astype(numpy.{dtypes[-1]})')
+    if shape is not None and (a.ndim != len(shape) or any(
+            want is not None and want != size for want, size in zip(shape, a.shape))):
+        wanted = ', '.join('any' if want is None else str(want) for want in shape)
+        raise ShapeError(f'{name} has shape {a.shape}, ({wanted}) is needed')
+    flags = a.flags
+    if not flags.c_contiguous and not (rows and _has_rows(a)):
+        raise ShapeError(f'{name} has strides {a.strides} of bytes, its elements do not lie '
+                         f'{"together in rows" if rows else "together"}: '
+                         f'give numpy.ascontiguousarray({name})')
+    if not flags.aligned:
+        raise ShapeError(f'{name} is not aligned: give {name}.copy()')
+    if writable and not flags.writeable:
+        raise ArgumentError(f'{name} is read-only and would be written to: give {name}.copy()')
+    return a
+
+
+def _has_rows(a: np.ndarray) -> bool:
+    size = a.itemsize
+    return (a.ndim == 2 and (a.strides[1] == size or a.shape[1] == 1)
+            and a.strides[0] >= size * a.shape[1] and a.strides[0] % size == 0)
+
+
+def stride(a: np.ndarray) -> int:
+    """The row stride in elements of a matrix that `array(rows=True)` let pass."""
+    return max(a.strides[0] // a.itemsize, a.shape[1]) if a.shape[0] > 1 else a.shape[1]
+
+
+def output(value: Any, name: str, dtype: np.dtype, shape: Sequence[int], *,
+           rows: bool = False) -> np.ndarray:
+    """A new array if `value` is None; else that one, if it can be written to in place."""
+    if value is None:
+        return np.empty(shape, dtype)
+    if not isinstance(value, np.ndarray) and not hasattr(value, '__dlpack__'):
+        raise DTypeError(f'{name}, a {type(value).__name__}, cannot be written to: '
+                         'give a NumPy array')
+    return array(value, name, (np.dtype(dtype),), shape, rows=rows, writable=True)
+
+
+def disjoint(**arrays: np.ndarray | None) -> None:
+    """Outputs must not lie on each other or on inputs: raises if any two of these do."""
+    present = [(name, a) for name, a in arrays.items() if a is not None]
+    for i, (name, a) in enumerate(present):
+        for other, b in present[:i]:
+            if np.may_share_memory(a, b):
+                raise ArgumentError(f'{name} and {other} overlap in memory: '
+                                    f'give {name} memory of its own')

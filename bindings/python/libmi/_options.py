@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Keyword options, from the option structs of the C library, and numbers and texts that fit."""
+from __future__ import annotations
+
+import ctypes
+import operator
+import os
+from typing import Any, Mapping, TypeVar
+
+from . import _abi
+from ._errors import ArgumentError
+
+T = TypeVar('T', bound=ctypes.Structure)
+
+_FIXED = ('struct_size',)
+
+
+def choice(value: Any, name: str, enum: str) -> int:
+    """The constant that a word stands for: `'adam'` is MI_OPTIMIZER_ADAM. Numbers pass."""
+    if not isinstance(value, str):
+        return whole(value, name, 32)
+    constants = _abi.ENUMS[enum]
+    prefix = os.path.commonprefix([*constants]).rpartition('_')[0] + '_'
+    words = {c[len(prefix):].lower().replace('_', '-'): v for c, v in constants.items()}
+    try:
+        return words[value.lower().replace('_', '-')]
+    except KeyError:
+        raise ArgumentError(f'{name} is {value!r}: one of {", ".join(words)} is needed') from None
+
+
+def whole(value: Any, name: str, bits: int = 64, *, signed: bool = True) -> int:
+    """An integer that fits; ctypes would cut it silently."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise ArgumentError(f'{name} is {value!r}: a whole number is needed') from None
+    least, most = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
+    if not least <= number <= most:
+        raise ArgumentError(f'{name} is {number}: it has to be from {least} to {most}')
+    return number
+
+
+def real(value: Any, name: str) -> float:
+    """A number in double precision."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise ArgumentError(f'{name} is {value!r}: a number is needed') from None
+
+
+def text(value: Any, name: str) -> bytes:
+    """A text for C."""
+    if not isinstance(value, (str, bytes)):
+        raise ArgumentError(f'{name} is {value!r}: a text is needed')
+    encoded = value.encode() if isinstance(value, str) else value
+    if b'\0' in encoded:
+        raise ArgumentError(f'{name} is {value!r}: it has a zero byte in it')
+    return encoded
+
+
+def path(value: Any, name: str = 'path') -> bytes:
+    """A file's name for C: `str`, `bytes` or `os.PathLike`."""
+    try:
+        return text(os.fsencode(value), name)
+    except TypeError:
+        raise ArgumentError(f'{name} is {value!r}: the name of a file is needed') from None
+
+
+def sized(struct: type[T]) -> T:
+    """A zeroed struct that knows its size."""
+    value = struct()
+    value.struct_size = ctypes.sizeof(struct)
+    return value
+
+
+def fill(struct: type[T], options: Mapping[str, Any],
+         enums: Mapping[str, str] | None = None) -> T:
+    """An option struct from keywords; None, like 0, leaves a member at its default.
+
+    `enums` tells which members take the words of which enum.
+    """
+    filled = sized(struct)
+    kinds = {name: kind for name, kind, *_ in struct._fields_
+             if name not in _FIXED and not name.startswith('reserved')}
+    for name, value in options.items():
+        if name not in kinds:
+            raise TypeError(f'there is no option {name!r}: the options are {", ".join(kinds)}')
+        if value is None:
+            continue
+        setattr(filled, name, _member(kinds[name], value, name, (enums or {}).get(name)))
+    return filled
+
+
+def _member(kind: Any, value: Any, name: str, enum: str | None) -> Any:
+    if enum:
+        return choice(value, name, enum)
+    if kind in (ctypes.c_double, ctypes.c_float):
+        return real(value, name)
+    if isinstance(kind, type) and issubclass(kind, ctypes.Array):
+        items = [_member(kind._type_, v, name, None) for v in value]
+        if len(items) > kind._length_:
+            raise ArgumentError(f'{name} has {len(items)} numbers, at most {kind._length_} fit')
+        return kind(*items)
+    signed = kind(-1).value < 0
+    return whole(value, name, 8 * ctypes.sizeof(kind), signed=signed)

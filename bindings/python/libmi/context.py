@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What may be decided once for all: seed, threads, log."""
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+import weakref
+from ctypes import byref
+from typing import Callable
+
+from . import _abi, _handle
+from ._handle import Handle
+from ._library import lib
+from ._options import fill
+
+logger = logging.getLogger('libmi')
+
+_LEVELS = {_abi.MI_LOG_ERROR: logging.ERROR, _abi.MI_LOG_WARNING: logging.WARNING,
+           _abi.MI_LOG_INFO: logging.INFO}
+_numbers = itertools.count(1)
+_logs: 'weakref.WeakValueDictionary[int, Context]' = weakref.WeakValueDictionary()
+
+
+# One function for all contexts, never collected: the C context may outlive the Python one.
+@_abi.mi_context_options_log
+def _log(user: int | None, level: int, message: bytes) -> None:
+    context = _logs.get(user or 0)
+    receive = context._log if context is not None else None
+    (receive or logger.log)(_LEVELS.get(level, logging.INFO), message.decode('utf-8', 'replace'))
+
+
+class Context(Handle):
+    """Seed, number of threads and log of what is made with it.
+
+    Parameters
+    ----------
+    seed : default seed of everything random
+    threads : to compute with, the calling one included; 0: as many as the process may use
+    log : called with a level of `logging` and a text; None: the logger named 'libmi'. An
+        exception that it raises is reported (`sys.unraisablehook`) and has no other effect.
+    """
+
+    def __init__(self, *, seed: int = 0, threads: int = 0,
+                 log: Callable[[int, str], object] | None = None) -> None:
+        number = next(_numbers)
+        options = fill(_abi.mi_context_options, {'seed': seed, 'threads': threads})
+        options.log = _log
+        options.log_user = number
+        self._log = log
+        _logs[number] = self
+        self._open('mi_context_create', byref(options))
+
+    @property
+    def threads(self) -> int:
+        """How many threads compute, the caller's included."""
+        with self._work as context:
+            return lib.mi_context_threads(context)
+
+    def __repr__(self) -> str:
+        return 'Context(closed)' if self.closed else f'Context(threads={self.threads})'
+
+
+_default: tuple[int, Context] | None = None
+_default_lock = threading.Lock()
+
+
+def default() -> Context:
+    """The context of everything that is given none: one for the process, made when needed."""
+    global _default
+    found = _default
+    if found is None or found[0] != _handle.generation() or found[1].closed:
+        with _default_lock:
+            if _default is None or _default[0] != _handle.generation() or _default[1].closed:
+                _default = (_handle.generation(), Context())
+            found = _default
+    return found[1]
