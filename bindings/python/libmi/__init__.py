@@ -9,8 +9,8 @@ from . import _abi
 from ._errors import (AbiError, ArgumentError, CancelledError, DTypeError, Error, FileError,
                       FormatError, InfeasibleError, InternalError, NumericError, OutOfMemoryError,
                       ShapeError, StateError, UnsupportedError)
-from ._library import build_info
 from .assign import Assignment, Matching
 from .context import Context
+from .version import build_info, library_version
 
 __version__ = '.'.join(map(str, _abi.VERSION))

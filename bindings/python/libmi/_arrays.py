@@ -37,6 +37,8 @@ def address(array: np.ndarray | None) -> int | None:
 
 
 def _view(value: Any, name: str, dtypes: Sequence[np.dtype]) -> np.ndarray:
+    if value is None:
+        raise DTypeError(f'{name} is None: an array is needed')
     if isinstance(value, np.ma.MaskedArray):
         raise DTypeError(f'{name} is a masked array: give {name}.data and leave rows out, '
                          'or a mask where there is one')

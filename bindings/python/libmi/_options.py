@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import keyword
 import operator
 import os
 from typing import Any, Mapping, TypeVar
@@ -11,8 +12,6 @@ from . import _abi
 from ._errors import ArgumentError
 
 T = TypeVar('T', bound=ctypes.Structure)
-
-_FIXED = ('struct_size',)
 
 
 def choice(value: Any, name: str, enum: str) -> int:
@@ -77,18 +76,24 @@ def fill(struct: type[T], options: Mapping[str, Any],
          enums: Mapping[str, str] | None = None) -> T:
     """An option struct from keywords; None, like 0, leaves a member at its default.
 
-    `enums` tells which members take the words of which enum.
+    `enums` tells which members take the words of which enum. A member with the name of a Python
+    keyword is written with an underscore at its end: `lambda_`.
     """
     filled = sized(struct)
-    kinds = {name: kind for name, kind, *_ in struct._fields_
-             if name not in _FIXED and not name.startswith('reserved')}
-    for name, value in options.items():
-        if name not in kinds:
-            raise TypeError(f'there is no option {name!r}: the options are {", ".join(kinds)}')
+    members = {_spelled(name): (name, kind) for name, kind, *_ in struct._fields_
+               if name != 'struct_size' and not name.startswith('reserved')}
+    for word, value in options.items():
+        if word not in members:
+            raise TypeError(f'there is no option {word!r}: the options are {", ".join(members)}')
         if value is None:
             continue
-        setattr(filled, name, _member(kinds[name], value, name, (enums or {}).get(name)))
+        name, kind = members[word]
+        setattr(filled, name, _member(kind, value, word, (enums or {}).get(name)))
     return filled
+
+
+def _spelled(name: str) -> str:
+    return name + '_' if keyword.iskeyword(name) else name
 
 
 def _member(kind: Any, value: Any, name: str, enum: str | None) -> Any:

@@ -50,14 +50,14 @@ class Assignment(Handle):
         """
         cost = array(cost, 'cost', FLOATS, (None, None), rows=True)
         rows, cols = cost.shape
-        found = Matching(np.empty(rows, np.int64), np.empty(cols, np.int64), 0.0)
+        row_to_col, col_to_row = np.empty(rows, np.int64), np.empty(cols, np.int64)
         total = c_double()
         with self._work as solver:
             check(self._functions[suffix(cost)](
                 solver, rows, cols, address(cost), stride(cost),
                 _abi.MI_ASSIGN_MAXIMIZE if maximize else _abi.MI_ASSIGN_MINIMIZE,
-                address(found.row_to_col), address(found.col_to_row), byref(total)))
-        return found._replace(total=total.value)
+                address(row_to_col), address(col_to_row), byref(total)))
+        return Matching(row_to_col, col_to_row, total.value)
 
     def __repr__(self) -> str:
         return 'Assignment(closed)' if self.closed else 'Assignment()'
