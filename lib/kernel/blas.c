@@ -15,16 +15,17 @@
 #define LIBMI_BLAS_NAME "cblas"
 #endif
 
+/* These two are the names of functions. */
 #ifdef LIBMI_OPENBLAS_CONFIG
-char *openblas_get_config(void);
+char *LIBMI_OPENBLAS_CONFIG(void);
 #endif
 #ifdef LIBMI_OPENBLAS_CORENAME
-char *openblas_get_corename(void);
+char *LIBMI_OPENBLAS_CORENAME(void);
 #endif
 
 const char *mi__blas_info(void) {
 #ifdef LIBMI_OPENBLAS_CONFIG
-    return openblas_get_config();
+    return LIBMI_OPENBLAS_CONFIG();
 #else
     return LIBMI_BLAS_NAME;
 #endif
@@ -32,7 +33,7 @@ const char *mi__blas_info(void) {
 
 const char *mi__blas_core(void) {
 #ifdef LIBMI_OPENBLAS_CORENAME
-    return openblas_get_corename();
+    return LIBMI_OPENBLAS_CORENAME();
 #else
     return NULL;
 #endif
