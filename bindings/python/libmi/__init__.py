@@ -5,7 +5,7 @@ Information is in nats. Arrays go through without a copy, or with an error that 
 them. `libmi.torch`, `libmi.jax`, `libmi.sklearn` and `libmi.plot` need the packages of those names
 and are imported on their own.
 """
-from . import _abi
+from . import _abi, score
 from ._errors import (AbiError, ArgumentError, CancelledError, DTypeError, Error, FileError,
                       FormatError, InfeasibleError, InternalError, NumericError, OutOfMemoryError,
                       ShapeError, StateError, UnsupportedError)
