@@ -9,7 +9,7 @@ from . import _abi, score
 from ._errors import (AbiError, ArgumentError, CancelledError, DTypeError, Error, FileError,
                       FormatError, InfeasibleError, InternalError, NumericError, OutOfMemoryError,
                       ShapeError, StateError, UnsupportedError)
-from .assign import Assignment, Matching
+from .assign import Assignment, Matching, linear_sum_assignment
 from .context import Context
 from .version import build_info, library_version
 
