@@ -10,7 +10,13 @@ from ._errors import (AbiError, ArgumentError, CancelledError, DTypeError, Error
                       FormatError, InfeasibleError, InternalError, NumericError, OutOfMemoryError,
                       ShapeError, StateError, UnsupportedError)
 from .assign import Assignment, Matching, linear_sum_assignment
+from .cluster import Cluster, Progress, Report, Row, Score
 from .context import Context
+from .dataset import Dataset, Images
+from .encoder import Encoder, ParameterInfo
+from .image import write_png
+from .optimizer import Optimizer
+from .pairs import Pairs, Sizes, Times, plain
 from .version import build_info, library_version
 
 __version__ = '.'.join(map(str, _abi.VERSION))

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The loop of training that most people want."""
+from __future__ import annotations
+
+import math
+import os
+import signal
+import threading
+import time
+import warnings
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple
+
+from ._errors import ArgumentError
+from ._options import path as _path, whole
+from ._progress import show
+
+if TYPE_CHECKING:
+    from .cluster import Cluster
+    from .dataset import Dataset
+    from .pairs import Pairs
+
+
+class Progress(NamedTuple):
+    """Where a training stands after a step."""
+
+    epoch: int  #: 1 to epochs
+    epochs: int
+    step: int  #: 1 to steps
+    steps: int  #: in an epoch
+    loss: float  #: running mean, nats
+    rate: float  #: learning rate that was used
+    selected: int  #: the head with the lowest running loss
+
+
+class Row(NamedTuple):
+    """A measure of a training."""
+
+    epoch: float  #: epochs made, with their fraction
+    loss: float  #: running mean, nats
+    selected: int  #: the head with the lowest running loss
+    accuracy: float  #: of that head on the test images; NaN without them
+    nmi: float  #: likewise
+
+
+class Interrupts:
+    """Ctrl-C waits for `check`; once more, and it doesn't.
+
+    Handlers that a program has set up are left in place, and so are threads but the main one.
+    """
+
+    def __init__(self) -> None:
+        self._caught = False
+        self._ours = (threading.current_thread() is threading.main_thread()
+                      and signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+
+    def _catch(self, *_: object) -> None:
+        self._caught = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def check(self) -> None:
+        if self._caught:
+            self._caught = False
+            raise KeyboardInterrupt
+
+    def __enter__(self) -> Interrupts:
+        if self._ours:
+            signal.signal(signal.SIGINT, self._catch)
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if self._ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        if kind is None:
+            self.check()
+
+
+class Table:
+    """The file of measures. It is whole at any time: a new one takes the place of the old."""
+
+    def __init__(self, path: Any, continues: bool) -> None:
+        self._path = os.fsdecode(_path(path, 'csv'))
+        self._text = 'epoch,seconds,loss,head,head_loss,accuracy,nmi,ari\n'
+        if continues and os.path.exists(self._path):
+            with open(self._path, encoding='utf-8') as file:
+                self._text = file.read() or self._text
+        self._write()  # better now than after the first epoch
+
+    def add(self, epoch: float, seconds: float, loss: float, scores: dict[int, Any]) -> None:
+        for head, (head_loss, accuracy, nmi, ari) in scores.items():
+            self._text += (f'{epoch:.6g},{seconds:.1f},{loss:.6f},{head},{head_loss:.6f},'
+                           f'{accuracy:.6f},{nmi:.6f},{ari:.6f}\n')
+        self._write()
+
+    def _write(self) -> None:
+        temporary = f'{self._path}.{os.getpid()}.tmp'
+        try:
+            with open(temporary, 'w', encoding='utf-8', newline='') as file:
+                file.write(self._text)
+            os.replace(temporary, self._path)
+        except BaseException:
+            if os.path.exists(temporary):
+                os.remove(temporary)
+            raise
+
+
+class Measures:
+    """Takes down how a clustering does."""
+
+    def __init__(self, cluster: Cluster, test: Dataset | None, table: Table | None) -> None:
+        self._cluster, self._test, self._table = cluster, test, table
+        self._begin = time.monotonic()
+        self.rows: list[Row] = []
+
+    def add(self, epoch: float, loss: float) -> Row:
+        selected, nan = self._cluster.selected, math.nan
+        scores = {selected: (nan, nan, nan, nan)}
+        if self._test is not None:
+            all_scores = self._cluster.evaluate(self._test)
+            scores = {head: (s.loss, s.accuracy, s.nmi, s.ari) for head, s in
+                      enumerate(all_scores) if head in self._cluster.heads}
+        if self._table is not None:
+            self._table.add(epoch, time.monotonic() - self._begin, loss, scores)
+        row = Row(epoch, loss, selected, *scores[selected][1:3])
+        self.rows.append(row)
+        return row
+
+
+def _say(row: Row) -> str:
+    measured = '' if math.isnan(row.accuracy) else (f', test accuracy {row.accuracy:.4f}, '
+                                                    f'NMI {row.nmi:.4f}')
+    return f'epoch {row.epoch:g}: loss {row.loss:.4f}, selected head {row.selected}{measured}'
+
+
+def _at_least(value: Any, name: str, least: int) -> int:
+    number = whole(value, name)
+    if number < least:
+        raise ArgumentError(f'{name} is {number}: it has to be {least} or more')
+    return number
+
+
+def fit(cluster: Cluster, pairs: Pairs, epochs: int, *, restarts: int, restart_batches: int,
+        test: Dataset | None, measures: int,
+        progress: bool | Callable[[Progress], object] | None, csv: Any) -> list[Row]:
+    """See `Cluster.fit`."""
+    epochs, measures = _at_least(epochs, 'epochs', 1), _at_least(measures, 'measures', 1)
+    last_restart = min(_at_least(restarts, 'restarts', 0), epochs - 1) if cluster._over else 0
+    restart_batches = _at_least(restart_batches, 'restart_batches', 1)
+    callback = progress if callable(progress) else None
+    steps, done = pairs.batches, pairs.position
+    if cluster._late and done == 0 and last_restart == 0:
+        warnings.warn('late heads wait for a restart, and there will be none: give epochs=2 or '
+                      'more and restarts=1 or more, or restart() yourself', stacklevel=3)
+    measured = Measures(cluster, test, None if csv is None else Table(csv, done > 0))
+    shown = show(bool(progress) and callback is None, done, epochs * steps)
+    loss = math.nan
+    out = None
+    try:
+        with Interrupts() as interrupts:
+            while done < epochs * steps:
+                out = pairs.next(out)
+                report = cluster.step(*out)
+                loss = report.loss if math.isnan(loss) else 0.98 * loss + 0.02 * report.loss
+                epoch, step = done // steps + 1, done % steps + 1
+                done += 1
+                shown.step(f'loss {loss:.4f}')
+                if step * measures // steps != (step - 1) * measures // steps:
+                    if step == steps and epoch <= last_restart:
+                        count = cluster.restart(pairs, restart_batches)
+                        shown.say(f'{count} of {len(cluster.heads)} heads start anew from '
+                                  'merged over-clusters')
+                    shown.say(_say(measured.add(done / steps, loss)))
+                interrupts.check()
+                if callback is not None and callback(Progress(
+                        epoch, epochs, step, steps, loss, report.rate, report.selected)):
+                    break
+                interrupts.check()
+    finally:
+        shown.close()
+    return measured.rows

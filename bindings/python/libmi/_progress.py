@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Shows how far a training is: by tqdm where it is installed, else in a line on the terminal."""
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+
+class Bar:
+    """tqdm's bar."""
+
+    def __init__(self, kind: Any, done: int, total: int) -> None:
+        self._bar = kind(initial=done, total=total, unit='step')
+
+    def step(self, text: str) -> None:
+        self._bar.set_postfix_str(text, refresh=False)
+        self._bar.update()
+
+    def say(self, text: str) -> None:
+        self._bar.write(text, file=sys.stderr)
+
+    def close(self) -> None:
+        self._bar.close()
+
+
+class Line:
+    """A line that is written over; nothing where standard error is no terminal."""
+
+    def __init__(self, done: int, total: int) -> None:
+        self._done, self._total = done, total
+        self._shown = 0.0
+        self._terminal = sys.stderr is not None and sys.stderr.isatty()
+
+    def _write(self, text: str) -> None:
+        if self._terminal:
+            sys.stderr.write(f'\r\033[K{text}')
+            sys.stderr.flush()
+
+    def step(self, text: str) -> None:
+        self._done += 1
+        if time.monotonic() - self._shown > 0.2 or self._done == self._total:
+            self._shown = time.monotonic()
+            self._write(f'step {self._done} of {self._total}, {text}')
+
+    def say(self, text: str) -> None:
+        self._write(f'{text}\n')
+
+    def close(self) -> None:
+        self._write('')
+
+
+class Silence:
+    """Nothing is shown."""
+
+    def step(self, text: str) -> None:
+        pass
+
+    def say(self, text: str) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def show(wanted: bool, done: int, total: int) -> Bar | Line | Silence:
+    """Something with `step`, `say` and `close`."""
+    if not wanted:
+        return Silence()
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        return Line(done, total)
+    return Bar(tqdm, done, total)

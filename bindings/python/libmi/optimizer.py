@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Takes an encoder's gradients to better weights: Adam or SGD, with schedules."""
+from __future__ import annotations
+
+from ctypes import byref
+from typing import Any
+
+from . import _abi
+from ._errors import check
+from ._handle import Handle
+from ._library import lib
+from ._options import fill
+from .encoder import Encoder
+
+
+class Optimizer(Handle):
+    """An optimizer of all learnt parameters of an encoder, which it takes turns with.
+
+    Parameters
+    ----------
+    encoder : whose parameters
+    kind : 'adam' (weight decay decoupled) or 'sgd' (with momentum)
+    schedule : 'constant'; 'step': times `gamma` every `period` steps; 'cosine': half a cosine
+        down to `floor` at `total` steps
+    rate : learning rate; 0: 1e-3 for Adam, 1e-2 for SGD
+    beta1, beta2, epsilon : of Adam; 0: 0.9, 0.999, 1e-8
+    momentum : of SGD; 0: 0.9; negative: none
+    decay : weight decay; 0: none
+    warmup : steps in which the rate grows from 0; 0: none
+    """
+
+    def __init__(self, encoder: Encoder, kind: str = 'adam', **options: Any) -> None:
+        filled = fill(_abi.mi_optimizer_options, {'kind': kind, **options},
+                      {'kind': 'mi_optimizer_kind', 'schedule': 'mi_schedule'})
+        self._encoder = encoder
+        self._kind = kind
+        with encoder._work as e:
+            self._open('mi_optimizer_create', e, byref(filled), turn=encoder._work.turn)
+
+    def step(self) -> None:
+        """One step with the encoder's gradients; if one isn't finite, nothing is changed."""
+        with self._work as optimizer:
+            check(lib.mi_optimizer_step(optimizer))
+
+    @property
+    def rate(self) -> float:
+        """The rate that the next step will use."""
+        with self._work as optimizer:
+            return lib.mi_optimizer_rate(optimizer)
+
+    @property
+    def steps(self) -> int:
+        """Steps made so far."""
+        with self._work as optimizer:
+            return lib.mi_optimizer_steps(optimizer)
+
+    def __repr__(self) -> str:
+        told = 'closed' if self.closed else f'rate={self.rate:g}, steps={self.steps}'
+        return f'Optimizer({self._kind!r}, {told})'

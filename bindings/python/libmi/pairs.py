@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Batches of image pairs: an image as it is, and randomly transformed twins of it."""
+from __future__ import annotations
+
+from ctypes import byref, c_int32, c_int64
+from typing import Any, Iterator, NamedTuple
+
+import numpy as np
+
+from . import _abi, context as _context
+from ._arrays import INT64, address, array, disjoint, output
+from ._errors import ArgumentError, check
+from ._handle import Handle
+from ._library import lib
+from ._options import fill, sized, whole
+from .dataset import Dataset
+
+_FLOAT32 = np.dtype(np.float32)
+
+
+class Sizes(NamedTuple):
+    """The sizes of a batch of pairs."""
+
+    batch: int  #: images
+    repeats: int  #: twins of each
+    size: int  #: side of the views in pixels
+    channels: int
+
+
+class Times(NamedTuple):
+    """Whether batches were there when they were asked for."""
+
+    batches: int  #: given so far
+    waits: int  #: of those, how many were not ready
+    waited: float  #: seconds waited for them
+    prepared: float  #: seconds they took to prepare, all threads together
+
+
+class Pairs(Handle):
+    """An endless iterator over batches (x, xt) of pairs, epoch after epoch.
+
+    What is drawn at a position depends on seed and position alone: threads and interruptions
+    don't change it.
+
+    Parameters
+    ----------
+    dataset : square images
+    context : None for the process's
+    seed : 0: the context's
+    batch : images a batch; 0: 128
+    repeats : twins of each image, 1 to 64; 0: 1
+    size : side of both views in pixels; 0: height - height / 7
+    rotation : largest angle in degrees; 0: 20; negative: none
+    rotation_share : share of twins that are rotated; 0: 0.5; negative: none
+    rotation_crop : 0: rotated twins show the whole image, resized; 1: its centre
+    crops : up to 8 sides of the smaller crops; none: 16, 18, 20 scaled by size / 24
+    centre_share : share of crops taken at the centre; 0: 0.5; negative: none
+    workers : threads that prepare batches ahead; 0: 1; -1: none
+    ahead : batches prepared ahead, up to 64; 0: 4
+
+    Attributes
+    ----------
+    sizes : the `Sizes` of a batch
+    """
+
+    def __init__(self, dataset: Dataset, *, context: _context.Context | None = None,
+                 **options: Any) -> None:
+        filled = fill(_abi.mi_pairs_options, options)
+        self._context = context or _context.default()
+        self._dataset = dataset
+        with dataset._work as d, self._context._work as c:
+            self._open('mi_pairs_create', c, d, byref(filled))
+        batch, repeats, size, channels = c_int64(), c_int32(), c_int32(), c_int32()
+        with self._work as pairs:
+            check(lib.mi_pairs_sizes(pairs, byref(batch), byref(repeats), byref(size),
+                                     byref(channels)))
+        self.sizes = Sizes(batch.value, repeats.value, size.value, channels.value)
+
+    def next(self, out: tuple[Any, Any] | None = None, index: bool = False) -> tuple:
+        """The next batch; waits until it is prepared.
+
+        Parameters
+        ----------
+        out : (x, xt) to write to, float32; None: new arrays
+        index : whether the images' numbers are wanted, too
+
+        Returns
+        -------
+        x : [batch, size, size, channels] float32, the plain views
+        xt : [batch * repeats, size, size, channels] float32; row i * repeats + j is twin j of
+            image i
+        index : [batch] int64, if wanted
+        """
+        batch, repeats, size, channels = self.sizes
+        view = (size, size, channels)
+        if out is not None and (not isinstance(out, (tuple, list)) or len(out) != 2):
+            raise ArgumentError(f'out is a {type(out).__name__}: two arrays, (x, xt), are needed')
+        x, xt = out or (None, None)
+        x = output(x, 'x', _FLOAT32, (batch, *view))
+        xt = output(xt, 'xt', _FLOAT32, (batch * repeats, *view))
+        disjoint(x=x, xt=xt)
+        numbers = np.empty(batch, np.int64) if index else None
+        with self._work as pairs:
+            check(lib.mi_pairs_next(pairs, address(x), address(xt), address(numbers)))
+        return (x, xt, numbers) if index else (x, xt)
+
+    def __iter__(self) -> Iterator[tuple]:
+        return self
+
+    def __next__(self) -> tuple:
+        return self.next()
+
+    @property
+    def batches(self) -> int:
+        """Batches in one epoch."""
+        with self._work as pairs:
+            return lib.mi_pairs_batches(pairs)
+
+    @property
+    def position(self) -> int:
+        """Batches given since the first epoch's beginning; set it to go elsewhere."""
+        with self._work as pairs:
+            return lib.mi_pairs_position(pairs)
+
+    @position.setter
+    def position(self, position: int) -> None:
+        position = whole(position, 'position')
+        with self._work as pairs:
+            check(lib.mi_pairs_seek(pairs, position))
+
+    def waited(self) -> Times:
+        """How long `next` waited so far: if that is noticeable, more workers help."""
+        times = sized(_abi.mi_pairs_times)
+        with self._work as pairs:
+            check(lib.mi_pairs_waited(pairs, byref(times)))
+        return Times(times.batches, times.waits, times.waited, times.prepared)
+
+    def __repr__(self) -> str:
+        batch, repeats, size, channels = self.sizes
+        return (f'Pairs({batch} images of {size} x {size} x {channels}, repeats={repeats}'
+                f'{", closed" if self.closed else ""})')
+
+
+def plain(dataset: Dataset, size: int, index: Any = None) -> np.ndarray:
+    """The plain view alone, for evaluation: the centre crop.
+
+    Parameters
+    ----------
+    dataset : square images
+    size : side of the view
+    index : [n] int64 numbers of images; None: all
+
+    Returns
+    -------
+    x : [n, size, size, c] float32
+    """
+    size = whole(size, 'size', 32)
+    _, height, _, channels = dataset.shape
+    if not 0 < size <= height:
+        raise ArgumentError(f'size is {size}: it has to be from 1 to {height}, the image\'s')
+    if index is not None:
+        index = array(index, 'index', INT64, (None,))
+    count = len(dataset) if index is None else len(index)
+    x = np.empty((count, size, size, channels), np.float32)
+    with dataset._work as d:
+        check(lib.mi_pairs_plain(d, size, count, address(index), address(x)))
+    return x
