@@ -5,13 +5,15 @@ Information is in nats. Arrays go through without a copy, or with an error that 
 them. `libmi.torch`, `libmi.jax`, `libmi.sklearn` and `libmi.plot` need the packages of those names
 and are imported on their own.
 """
-from . import _abi, score
+from . import _abi, prior, score
 from ._errors import (AbiError, ArgumentError, CancelledError, DTypeError, Error, FileError,
                       FormatError, InfeasibleError, InternalError, NumericError, OutOfMemoryError,
                       ShapeError, StateError, UnsupportedError)
 from .assign import Assignment, Matching, linear_sum_assignment
 from .cluster import Cluster, Progress, Report, Row, Score
+from .bound import Bound, BoundInfo, BoundParam, BoundResult, BoundState, bounds
 from .context import Context
+from .iic import IIC, IICGradients, IICResult, Merged, joint_loss, merge
 from .dataset import Dataset, Images
 from .encoder import Encoder, ParameterInfo
 from .image import write_png
