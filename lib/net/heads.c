@@ -26,16 +26,29 @@ int64_t mi__heads_width(const mi_encoder *e) {
     return seat(e, NULL).classes;
 }
 
-/* The only head in use, or NULL: then its own arrays serve. */
-static mi__head *alone(const seating *s) {
-    mi__head *found = NULL;
+/* Where those columns are worked on. */
+typedef struct desk {
+    const void *weight, *bias;
+    void *dweight, *dbias;
+    char *logits, *dlogits;
+    bool shared; /* the bench; else the own arrays of the only head in use */
+} desk;
+
+static desk desk_of(const seating *s) {
+    mi__head *only = NULL;
+    int32_t used = 0;
     for (int32_t i = 0; i < s->e->heads; i++)
         if (s->use == NULL || s->use[i]) {
-            if (found != NULL)
-                return NULL;
-            found = &s->e->head[i];
+            only = &s->e->head[i];
+            used++;
         }
-    return found;
+    if (used > 1) {
+        const mi__bench *b = &s->e->bench;
+        return (desk){b->weight, b->bias, b->weight, b->bias, b->logits, b->logits, true};
+    }
+    const mi__param *param = only->dense.param;
+    return (desk){param[0].value, param[1].value, param[0].grad, param[1].grad,
+                  only->y,        only->dy,       false};
 }
 
 static void copy_columns(const seating *s, int64_t begin, int64_t end, int32_t param, char *bench) {
@@ -93,15 +106,13 @@ void mi__heads_forward(mi_encoder *e) {
     const mi__pass *pass = &e->pass;
     const mi__kernels *k = pass->kernel;
     const int64_t n = pass->n, features = mi_encoder_width(e, -1), classes = s.classes;
-    mi__head *one = alone(&s);
-    if (one == NULL)
+    const desk at = desk_of(&s);
+    char *logits = at.logits;
+    if (at.shared)
         take_seats(&s, false);
-    void *weight = one != NULL ? one->dense.param[0].value : e->bench.weight;
-    void *bias = one != NULL ? one->dense.param[1].value : e->bench.bias;
-    char *logits = one != NULL ? one->y : e->bench.logits;
-    k->product(pass->ctx, false, false, n, classes, features, MI__FEATURES(e), features, weight,
+    k->product(pass->ctx, false, false, n, classes, features, MI__FEATURES(e), features, at.weight,
                classes, 0, logits, classes, pass->work);
-    k->bias(pass->ctx, n, classes, bias, logits);
+    k->bias(pass->ctx, n, classes, at.bias, logits);
     for (int32_t i = 0; i < e->heads; i++) {
         int64_t width = e->head[i].dense.width;
         if (e->head[i].softmax)
@@ -118,25 +129,22 @@ static void descend(mi_encoder *e, const bool *use, bool want_dx, bool add) {
     const mi__pass *pass = &e->pass;
     const mi__kernels *k = pass->kernel;
     const int64_t n = pass->n, features = mi_encoder_width(e, -1), classes = s.classes;
-    mi__head *one = alone(&s);
-    if (one == NULL)
+    const desk at = desk_of(&s);
+    char *column = at.dlogits;
+    if (at.shared)
         take_seats(&s, false);
-    const void *weight = one != NULL ? one->dense.param[0].value : e->bench.weight;
-    char *dlogits = one != NULL ? one->dy : e->bench.logits, *column = dlogits;
-    for (int32_t i = 0; i < e->heads && one == NULL; i++)
+    for (int32_t i = 0; i < e->heads && at.shared; i++)
         if (use[i]) {
             copy_logits(&s, i, e->head[i].dy, e->head[i].dense.width, column, classes);
             column += (size_t)e->head[i].dense.width * s.real;
         }
     if (want_dx)
-        k->product(pass->ctx, false, true, n, features, classes, dlogits, classes, weight, classes,
-                   add ? 1 : 0, e->dfeatures, features, pass->work);
-    void *dweight = one != NULL ? one->dense.param[0].grad : e->bench.weight;
-    void *dbias = one != NULL ? one->dense.param[1].grad : e->bench.bias;
-    k->product(pass->ctx, true, false, features, classes, n, MI__FEATURES(e), features, dlogits,
-               classes, 0, dweight, classes, pass->work);
-    k->bias_backward(pass->ctx, n, classes, dlogits, dbias, pass->work);
-    if (one == NULL)
+        k->product(pass->ctx, false, true, n, features, classes, at.dlogits, classes, at.weight,
+                   classes, add ? 1 : 0, e->dfeatures, features, pass->work);
+    k->product(pass->ctx, true, false, features, classes, n, MI__FEATURES(e), features, at.dlogits,
+               classes, 0, at.dweight, classes, pass->work);
+    k->bias_backward(pass->ctx, n, classes, at.dlogits, at.dbias, pass->work);
+    if (at.shared)
         take_seats(&s, true);
 }
 

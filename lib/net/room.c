@@ -118,6 +118,7 @@ mi_status mi_encoder_memory(const mi_encoder *e, int32_t mode, int64_t n, int64_
     MI__NEED(bytes);
     MI__TRY(mi__check_pass(mode, n));
     MI__TRY(check_size(e, n));
+    /* without a base nothing is written */
     int64_t sum = lay_out((mi_encoder *)e, n, mode == MI_MODE_TRAIN, NULL);
     for (int32_t i = 0; i < e->params; i++) {
         const mi__param *p = e->param[i];

@@ -6,21 +6,13 @@
  * A table with a step and the loss of each; below, the largest difference from the last table, the
  * plain C reference, and from the reference again when one of its weights began one rounding error
  * apart: what training makes of rounding by itself. */
+#include "bench.h"
+
 #include <mi/mi.h>
 
 #include <math.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#define TRY(call)                                                                                  \
-    do {                                                                                           \
-        if ((call) != MI_OK) {                                                                     \
-            fprintf(stderr, "%s: %s\n", #call, mi_error_message());                                \
-            exit(1);                                                                               \
-        }                                                                                          \
-    } while (0)
 
 enum { BATCH = 64, REPEATS = 4, SIDE = 24, MOST_STEPS = 10000, CURVES = 5 };
 

@@ -9,13 +9,12 @@
  * Convolutions in GFLOP/s, counted as the direct ones; the others in GB/s of what they must read
  * and write at least once per pass. The first figure is from the shortest time, the second from the
  * median. */
+#include "bench.h"
+
 #include "../../lib/kernel/blas.h"
 #include "../../lib/kernel/kernel.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define RUNS 11
 
@@ -28,17 +27,6 @@ typedef struct bench {
     float *x, *y, *dy, *dx, *weight, *dweight, *column[6];
     void *work;
 } bench;
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 static void report(const char *name, bench *b, void (*run)(bench *), double amount,
                    const char *unit) {

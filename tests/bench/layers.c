@@ -9,20 +9,13 @@
  * that needs fewer may pass the peak. The last column is the layer's time by the larger of both
  * floors: those bytes at the speed of a plain copy, that arithmetic at the speed of a large
  * product. Times are the shortest of several steps. */
+#include "bench.h"
+
 #include "../../lib/net/net.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { RUNS = 7, MOST_PARTS = 2 * MI__MOST_LAYERS + 4 };
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void *room(size_t bytes) {
     void *p = aligned_alloc(64, (bytes + 63) / 64 * 64);

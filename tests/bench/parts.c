@@ -4,35 +4,14 @@
  *     parts [threads]
  *
  * The shortest and the median of several runs, in milliseconds and in what is counted. */
+#include "bench.h"
+
 #include <mi/mi.h>
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
-
 #define RUNS 9
-#define TRY(call)                                                                                  \
-    do {                                                                                           \
-        if ((call) != MI_OK) {                                                                     \
-            fprintf(stderr, "%s: %s\n", #call, mi_error_message());                                \
-            exit(1);                                                                               \
-        }                                                                                          \
-    } while (0)
-
 enum { BATCH = 128, REPEATS = 4, SIDE = 24 };
 
 static mi_context *context;
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 /* `amount` of `unit` a run. */
 static void report(const char *name, void (*run)(void *), void *arg, double amount,

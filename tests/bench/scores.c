@@ -5,13 +5,12 @@
  *
  * Nanoseconds per element, from the shortest of many times, for stretches that fit the first cache,
  * the second, and neither. */
+#include "bench.h"
+
 #include "../../lib/kernel/kernel.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define LENGTHS 3
 static const int64_t lengths[LENGTHS] = {1024, 32768, 1000000};
@@ -103,12 +102,6 @@ static const struct {
     {"softplus_sum, no y", run_softplus_sum_only},
     {"tanh_sum", run_tanh_sum},
 };
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* About 0.1 s, in measurements of at least 20 microseconds. */
 static double nanoseconds(bench *b, void (*run)(bench *)) {
