@@ -60,9 +60,10 @@ def _load(path: str) -> ctypes.CDLL:
                           % (path, version, needed), path=path)
     absent = [name for name in _abi.FUNCTIONS if not hasattr(library, name)]
     if absent:
-        raise ImportError('%s is libmi %s and lacks %s, which this package for libmi %s calls: '
+        raise ImportError('%s is libmi %s and lacks %s%s, which this package for libmi %s calls: '
                           'build the two from the same source'
-                          % (path, version, ', '.join(absent), needed), path=path)
+                          % (path, version, ', '.join(absent[:3]), ', ...' * (len(absent) > 3),
+                             needed), path=path)
     _abi.declare(library)
     return library
 
