@@ -20,10 +20,12 @@ INT32 = (np.dtype(np.int32),)
 INT64 = (np.dtype(np.int64),)
 BYTES = (np.dtype(np.uint8),)
 
+_addressof, _from_buffer = ctypes.addressof, ctypes.c_char.from_buffer
+
 
 def suffix(array: np.ndarray) -> str:
     """`f32` or `f64`, the end of a function's name."""
-    return 'f32' if array.dtype.itemsize == 4 else 'f64'
+    return 'f32' if array.itemsize == 4 else 'f64'
 
 
 def address(array: np.ndarray | None) -> int | None:
@@ -31,7 +33,7 @@ def address(array: np.ndarray | None) -> int | None:
     if array is None:
         return None
     try:  # a fourth of the time that array.ctypes.data takes
-        return ctypes.addressof(ctypes.c_char.from_buffer(array))
+        return _addressof(_from_buffer(array))
     except (TypeError, ValueError, BufferError):  # read-only, empty or with a row stride
         return array.ctypes.data
 
@@ -44,19 +46,28 @@ def _view(value: Any, name: str, dtypes: Sequence[np.dtype]) -> np.ndarray:
                          'or a mask where there is one')
     if isinstance(value, np.ndarray):
         return value
-    if hasattr(value, '__dlpack__'):
-        try:
-            return np.from_dlpack(value)
-        except Exception as error:  # each framework has exceptions of its own
-            raise DTypeError(f'{name}, a {type(value).__name__}, cannot be read in place: {error} '
-                             '(it has to lie in the memory of the processor: .cpu(), '
-                             '.detach())') from error
-    if hasattr(value, '__array_interface__') or hasattr(value, '__array__'):
-        return np.asarray(value)
+    dlpack = hasattr(value, '__dlpack__')
     try:
-        return np.asarray(value, dtype=dtypes[-1])
-    except (TypeError, ValueError) as error:
-        raise DTypeError(f'{name}, a {type(value).__name__}, is not an array: {error}') from error
+        found = np.from_dlpack(value) if dlpack else np.asarray(value)
+    except Exception as error:  # each framework has exceptions of its own
+        reason = str(error).partition('\n')[0].rstrip('.')
+        advice = ' (it has to lie in the memory of the processor: .cpu(), .detach())'
+        raise DTypeError(f'{name}, a {type(value).__name__}, cannot be read: {reason}'
+                         f'{advice if dlpack else ""}') from error
+    if dlpack or hasattr(value, '__array_interface__') or hasattr(value, '__array__'):
+        return found
+    return _converted(found, name, value, dtypes[-1])
+
+
+def _converted(found: np.ndarray, name: str, value: Any, dtype: np.dtype) -> np.ndarray:
+    if found.dtype.kind not in 'biuf':
+        raise DTypeError(f'{name}, a {type(value).__name__}, is not an array of numbers: '
+                         f'give {_words((dtype,))}')
+    with np.errstate(invalid='ignore', over='ignore'):
+        converted = found.astype(dtype)
+    if dtype.kind in 'iu' and not np.array_equal(converted, found):
+        raise DTypeError(f'{name} has numbers that are not of {dtype}: round or clip them')
+    return converted
 
 
 def _words(dtypes: Sequence[np.dtype]) -> str:
@@ -77,12 +88,14 @@ def array(value: Any, name: str, dtypes: Sequence[np.dtype] = FLOATS,
         see `stride`. Otherwise the whole has to.
     writable : it is written to
     """
-    a = value if type(value) is np.ndarray else _view(value, name, dtypes)
-    if a.dtype not in dtypes or not a.dtype.isnative:
+    if (type(value) is np.ndarray and value.dtype in dtypes and value.flags.carray
+            and (shape is None or _fits(value.shape, shape))):
+        return value  # the ordinary case, quickly
+    a = _view(value, name, dtypes)
+    if a.dtype not in dtypes:
         raise DTypeError(f'{name} is {a.dtype}: give {_words(dtypes)}, '
                          f'as {name}.astype(numpy.{dtypes[-1]})')
-    if shape is not None and (a.ndim != len(shape) or any(
-            want is not None and want != size for want, size in zip(shape, a.shape))):
+    if shape is not None and not _fits(a.shape, shape):
         wanted = ', '.join('any' if want is None else str(want) for want in shape)
         raise ShapeError(f'{name} has shape {a.shape}, ({wanted}) is needed')
     flags = a.flags
@@ -95,6 +108,15 @@ def array(value: Any, name: str, dtypes: Sequence[np.dtype] = FLOATS,
     if writable and not flags.writeable:
         raise ArgumentError(f'{name} is read-only and would be written to: give {name}.copy()')
     return a
+
+
+def _fits(shape: tuple[int, ...], wanted: Sequence[int | None]) -> bool:
+    if len(shape) != len(wanted):
+        return False
+    for size, want in zip(shape, wanted):  # any() takes three times as long
+        if want is not None and want != size:
+            return False
+    return True
 
 
 def _has_rows(a: np.ndarray) -> bool:
