@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import keyword
 import operator
 import os
@@ -18,13 +19,18 @@ def choice(value: Any, name: str, enum: str) -> int:
     """The constant that a word stands for: `'adam'` is MI_OPTIMIZER_ADAM. Numbers pass."""
     if not isinstance(value, str):
         return whole(value, name, 32)
-    constants = _abi.ENUMS[enum]
-    prefix = os.path.commonprefix([*constants]).rpartition('_')[0] + '_'
-    words = {c[len(prefix):].lower().replace('_', '-'): v for c, v in constants.items()}
+    words = _words(enum)
     try:
         return words[value.lower().replace('_', '-')]
     except KeyError:
         raise ArgumentError(f'{name} is {value!r}: one of {", ".join(words)} is needed') from None
+
+
+@functools.lru_cache(maxsize=None)
+def _words(enum: str) -> dict[str, int]:
+    constants = _abi.ENUMS[enum]
+    prefix = os.path.commonprefix([*constants]).rpartition('_')[0] + '_'
+    return {c[len(prefix):].lower().replace('_', '-'): v for c, v in constants.items()}
 
 
 def whole(value: Any, name: str, bits: int = 64, *, signed: bool = True) -> int:
@@ -42,8 +48,10 @@ def whole(value: Any, name: str, bits: int = 64, *, signed: bool = True) -> int:
 def real(value: Any, name: str) -> float:
     """A number in double precision."""
     try:
+        if isinstance(value, (str, bytes)):  # float() would read them
+            raise TypeError
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ArgumentError(f'{name} is {value!r}: a number is needed') from None
 
 
@@ -51,7 +59,10 @@ def text(value: Any, name: str) -> bytes:
     """A text for C."""
     if not isinstance(value, (str, bytes)):
         raise ArgumentError(f'{name} is {value!r}: a text is needed')
-    encoded = value.encode() if isinstance(value, str) else value
+    try:
+        encoded = value.encode() if isinstance(value, str) else value
+    except UnicodeEncodeError:
+        raise ArgumentError(f'{name} is {value!r}: it cannot be written as UTF-8') from None
     if b'\0' in encoded:
         raise ArgumentError(f'{name} is {value!r}: it has a zero byte in it')
     return encoded
@@ -102,7 +113,11 @@ def _member(kind: Any, value: Any, name: str, enum: str | None) -> Any:
     if kind in (ctypes.c_double, ctypes.c_float):
         return real(value, name)
     if isinstance(kind, type) and issubclass(kind, ctypes.Array):
-        items = [_member(kind._type_, v, name, None) for v in value]
+        try:
+            items = [_member(kind._type_, v, name, None) for v in value]
+        except TypeError:
+            raise ArgumentError(f'{name} is {value!r}: at most {kind._length_} numbers are needed'
+                                ) from None
         if len(items) > kind._length_:
             raise ArgumentError(f'{name} has {len(items)} numbers, at most {kind._length_} fit')
         return kind(*items)
