@@ -6,6 +6,7 @@ import os
 import threading
 import weakref
 from ctypes import byref, c_void_p
+from typing import Any
 
 from ._errors import StateError, check
 from ._library import lib
@@ -119,3 +120,9 @@ class Handle:
     def __reduce__(self):
         raise TypeError(f'a {type(self).__name__} cannot be pickled or copied: make another one '
                         'from the same options, and carry weights over by files')
+
+
+def expect(value: Any, kind: type, name: str) -> None:
+    """Raises a TypeError that names both types if `value` isn't a handle of that kind."""
+    if not isinstance(value, kind):
+        raise TypeError(f'{name} is a {type(value).__name__}: a {kind.__name__} is needed')
