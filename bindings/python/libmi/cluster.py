@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+from contextlib import nullcontext
 from ctypes import byref, c_int32
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable, ContextManager, NamedTuple
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from . import _abi
 from ._arrays import address
 from ._errors import ArgumentError, ShapeError, StateError, check
 from ._fit import Progress, Row, fit
-from ._handle import Handle
+from ._handle import Handle, expect
 from ._library import lib
 from ._options import fill, path as _path, sized, whole
 from .dataset import Dataset
@@ -41,6 +42,14 @@ class Score(NamedTuple):
     ari: float  #: adjusted Rand index
 
 
+def _work(pairs: Pairs | None) -> ContextManager[int | None]:
+    """The generator's turn, or nothing."""
+    if pairs is None:
+        return nullcontext()
+    expect(pairs, Pairs, 'pairs')
+    return pairs._work
+
+
 class Cluster(Handle):
     """A clustering of images by an encoder with softmax heads, trained without a label.
 
@@ -66,9 +75,13 @@ class Cluster(Handle):
 
     def __init__(self, encoder: Encoder, optimizer: Optimizer | None = None,
                  **options: Any) -> None:
+        expect(encoder, Encoder, 'encoder')
         filled = fill(_abi.mi_cluster_options, options)
-        if optimizer is not None and optimizer._encoder is not encoder:
-            raise ArgumentError('the optimizer was made for another encoder: make one for this')
+        if optimizer is not None:
+            expect(optimizer, Optimizer, 'optimizer')
+            if optimizer._encoder is not encoder:
+                raise ArgumentError('the optimizer was made for another encoder: '
+                                    'make one for this')
         self._encoder, self._optimizer = encoder, optimizer
         with encoder._work as e:
             if optimizer is not None and optimizer.closed:
@@ -119,6 +132,7 @@ class Cluster(Handle):
         -------
         count : how many heads were started anew
         """
+        expect(pairs, Pairs, 'pairs')
         batches, count = whole(batches, 'batches'), c_int32()
         with self._work as cluster, pairs._work as p:
             self._encoder._shape = None
@@ -157,6 +171,7 @@ class Cluster(Handle):
 
     def evaluate(self, dataset: Dataset) -> list[Score]:
         """Scores every head on a labelled set of square images, by their plain views."""
+        expect(dataset, Dataset, 'dataset')
         heads = len(self._encoder.widths)
         scores = (_abi.mi_cluster_score * heads)()
         scores[0].struct_size = ctypes.sizeof(_abi.mi_cluster_score)
@@ -172,23 +187,15 @@ class Cluster(Handle):
         is safetensors, appears whole or not at all, and `Encoder.load` reads it too.
         """
         name = _path(path)
-        with self._work as cluster:
-            if pairs is None:
-                check(lib.mi_cluster_save(cluster, None, name))
-                return
-            with pairs._work as p:
-                check(lib.mi_cluster_save(cluster, p, name))
+        with self._work as cluster, _work(pairs) as p:
+            check(lib.mi_cluster_save(cluster, p, name))
 
     def restore(self, path: Any, pairs: Pairs | None = None) -> None:
         """Reads a checkpoint back, all or nothing; `pairs` goes to the saved position."""
         name = _path(path)
-        with self._work as cluster:
+        with self._work as cluster, _work(pairs) as p:
             self._encoder._shape = None
-            if pairs is None:
-                check(lib.mi_cluster_restore(cluster, None, name))
-                return
-            with pairs._work as p:
-                check(lib.mi_cluster_restore(cluster, p, name))
+            check(lib.mi_cluster_restore(cluster, p, name))
 
     def fit(self, pairs: Pairs, epochs: int = 4, *, restarts: int = 1, restart_batches: int = 80,
             test: Dataset | None = None, measures: int = 1,

@@ -24,6 +24,8 @@ class Images(NamedTuple):
 
 def _labels(value: Any, count: int) -> np.ndarray:
     """Labels as C reads them. Any type of integer will do: they are few, and copied in any case."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise DTypeError('labels is a masked array: give labels.filled(-1)')
     labels = np.asarray(value)
     if labels.dtype.kind not in 'iu':
         raise DTypeError(f'labels is {labels.dtype}: give integers, '

@@ -7,7 +7,7 @@ from typing import Any
 
 from . import _abi
 from ._errors import check
-from ._handle import Handle
+from ._handle import Handle, expect
 from ._library import lib
 from ._options import fill
 from .encoder import Encoder
@@ -30,6 +30,7 @@ class Optimizer(Handle):
     """
 
     def __init__(self, encoder: Encoder, kind: str = 'adam', **options: Any) -> None:
+        expect(encoder, Encoder, 'encoder')
         filled = fill(_abi.mi_optimizer_options, {'kind': kind, **options},
                       {'kind': 'mi_optimizer_kind', 'schedule': 'mi_schedule'})
         self._encoder = encoder

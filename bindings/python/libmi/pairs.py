@@ -10,7 +10,7 @@ import numpy as np
 from . import _abi, context as _context
 from ._arrays import INT64, address, array, disjoint, output
 from ._errors import ArgumentError, check
-from ._handle import Handle
+from ._handle import Handle, expect
 from ._library import lib
 from ._options import fill, sized, whole
 from .dataset import Dataset
@@ -65,6 +65,7 @@ class Pairs(Handle):
 
     def __init__(self, dataset: Dataset, *, context: _context.Context | None = None,
                  **options: Any) -> None:
+        expect(dataset, Dataset, 'dataset')
         filled = fill(_abi.mi_pairs_options, options)
         self._context = context or _context.default()
         self._dataset = dataset
@@ -154,6 +155,7 @@ def plain(dataset: Dataset, size: int, index: Any = None) -> np.ndarray:
     -------
     x : [n, size, size, c] float32
     """
+    expect(dataset, Dataset, 'dataset')
     size = whole(size, 'size', 32)
     _, height, _, channels = dataset.shape
     if not 0 < size <= height:
