@@ -163,6 +163,11 @@ def test_another_version(build, version):
         'the two from the same release, or name another file in LIBMI_PATH')
 
 
+def test_no_version(build):
+    path = build('const char *mi_lib_version_string(void) { return 0; }')
+    assert imported(path).startswith(f'ImportError {path} is libmi , and this package is for')
+
+
 def test_another_patch_level_will_do_and_absent_functions_are_named(build):
     version = f'{_abi.VERSION[0]}.{_abi.VERSION[1]}.99'
     names = [name for name in _abi.FUNCTIONS if name != 'mi_lib_version_string']
