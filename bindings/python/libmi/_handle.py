@@ -6,7 +6,7 @@ import os
 import threading
 import weakref
 from ctypes import byref, c_void_p
-from typing import Any
+from typing import Any, Callable
 
 from ._errors import StateError, check
 from ._library import lib
@@ -26,9 +26,9 @@ if hasattr(os, 'register_at_fork'):
     os.register_at_fork(after_in_child=_Process.forked)
 
 
-def generation() -> int:
-    """How many forks lie between the first process and this one."""
-    return _Process.generation
+def _end(destroy: Callable[[int], None], pointer: int, generation: int) -> None:
+    if generation == _Process.generation:  # else another thread may have been at work with it:
+        destroy(pointer)  # a forked process leaves to the system what may be half done
 
 
 class Turn:
@@ -90,7 +90,7 @@ class Handle:
         assert pointer is not None
         destroy = getattr(lib, '_'.join(create.split('_')[:2]) + '_destroy')
         self._work = Work(pointer, turn or Turn(), type(self).__name__)
-        self._end = weakref.finalize(self, destroy, pointer)
+        self._end = weakref.finalize(self, _end, destroy, pointer, self._work.generation)
         self._end.atexit = False  # the process is going anyway, and its threads with it
 
     def close(self) -> None:
@@ -100,16 +100,20 @@ class Handle:
             return
         if work.generation != _Process.generation:  # the lock's holder may not exist here
             work.pointer = None
-            self._end()
             return
-        with work:
-            work.pointer = None
+        try:
+            with work:
+                work.pointer = None
+        except StateError:
+            if not self.closed:  # by another thread meanwhile
+                raise
         self._end()
 
     @property
     def closed(self) -> bool:
         """Whether the handle has ended."""
-        return self._work.pointer is None
+        work = getattr(self, '_work', None)
+        return work is None or work.pointer is None
 
     def __enter__(self):
         return self
@@ -118,8 +122,8 @@ class Handle:
         self.close()
 
     def __reduce__(self):
-        raise TypeError(f'a {type(self).__name__} cannot be pickled or copied: make another one '
-                        'from the same options, and carry weights over by files')
+        raise TypeError(f'{type(self).__name__} objects cannot be pickled or copied: make another '
+                        'one from the same options, and carry weights over by files')
 
 
 def expect(value: Any, kind: type, name: str) -> None:

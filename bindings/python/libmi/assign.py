@@ -30,7 +30,7 @@ class Assignment(Handle):
     """
 
     def __init__(self, context: _context.Context | None = None) -> None:
-        self._context = context or _context.default()
+        self._context = _context.chosen(context)
         with self._context._work as c:
             self._open('mi_assign_create', c)
         self._functions = {'f32': lib.mi_assign_solve_f32, 'f64': lib.mi_assign_solve_f64}

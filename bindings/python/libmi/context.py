@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 import threading
 import weakref
 from ctypes import byref
 from typing import Callable
 
-from . import _abi, _handle
-from ._handle import Handle
+from . import _abi
+from ._handle import Handle, expect
 from ._library import lib
 from ._options import fill
 
@@ -50,18 +51,19 @@ class Context(Handle):
         self._log = log
         _logs[number] = self
         self._open('mi_context_create', byref(options))
+        with self._work as context:
+            self._threads: int = lib.mi_context_threads(context)
 
     @property
     def threads(self) -> int:
         """How many threads compute, the caller's included."""
-        with self._work as context:
-            return lib.mi_context_threads(context)
+        return self._threads
 
     def __repr__(self) -> str:
         return 'Context(closed)' if self.closed else f'Context(threads={self.threads})'
 
 
-_default: tuple[int, Context] | None = None
+_default: Context | None = None
 _default_lock = threading.Lock()
 
 
@@ -69,9 +71,26 @@ def default() -> Context:
     """The context of everything that is given none: one for the process, made when needed."""
     global _default
     found = _default
-    if found is None or found[0] != _handle.generation() or found[1].closed:
+    if found is None or found.closed:
         with _default_lock:
-            if _default is None or _default[0] != _handle.generation() or _default[1].closed:
-                _default = (_handle.generation(), Context())
+            if _default is None or _default.closed:
+                _default = Context()
             found = _default
-    return found[1]
+    return found
+
+
+def chosen(context: Context | None) -> Context:
+    """The one that is given, else the default."""
+    if context is None:
+        return default()
+    expect(context, Context, 'context')
+    return context
+
+
+def _forked() -> None:
+    global _default, _default_lock
+    _default, _default_lock = None, threading.Lock()
+
+
+if hasattr(os, 'register_at_fork'):
+    os.register_at_fork(after_in_child=_forked)
