@@ -51,7 +51,7 @@ class Dataset(Handle):
     @classmethod
     def _make(cls, context: _context.Context | None, create: str, *arguments: object) -> Dataset:
         made = cls.__new__(cls)
-        made._context = context or _context.default()
+        made._context = _context.chosen(context)
         with made._context._work as c:
             made._open(create, c, *arguments)
         info = sized(_abi.mi_dataset_shape)

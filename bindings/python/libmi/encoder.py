@@ -99,7 +99,7 @@ class Encoder(Handle):
         options.update(height=height, width=width, channels=channels)
         filled = fill(_abi.mi_encoder_options, options, {
             'trunk_init': 'mi_init', 'head_init': 'mi_init', 'precision': 'mi_precision'})
-        self._context = context or _context.default()
+        self._context = _context.chosen(context)
         encoded = text(description, 'description')
         with self._context._work as c:
             self._open('mi_encoder_create', c, encoded, byref(filled))

@@ -67,7 +67,7 @@ class Pairs(Handle):
                  **options: Any) -> None:
         expect(dataset, Dataset, 'dataset')
         filled = fill(_abi.mi_pairs_options, options)
-        self._context = context or _context.default()
+        self._context = _context.chosen(context)
         self._dataset = dataset
         with dataset._work as d, self._context._work as c:
             self._open('mi_pairs_create', c, d, byref(filled))
