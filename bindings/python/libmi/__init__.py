@@ -10,12 +10,12 @@ from ._errors import (AbiError, ArgumentError, CancelledError, DTypeError, Error
                       FormatError, InfeasibleError, InternalError, NumericError, OutOfMemoryError,
                       ShapeError, StateError, UnsupportedError)
 from .assign import Assignment, Matching, linear_sum_assignment
-from .cluster import Cluster, Progress, Report, Row, Score
 from .bound import Bound, BoundInfo, BoundParam, BoundResult, BoundState, bounds
+from .cluster import Cluster, Progress, Report, Row, Score
 from .context import Context
-from .iic import IIC, IICGradients, IICResult, Merged, joint_loss, merge
 from .dataset import Dataset, Images
 from .encoder import Encoder, ParameterInfo
+from .iic import IIC, IICGradients, IICResult, Merged, joint_loss, merge
 from .image import write_png
 from .optimizer import Optimizer
 from .pairs import Pairs, Sizes, Times, plain

@@ -13,9 +13,9 @@ from typing import Any, Mapping, NamedTuple
 import numpy as np
 
 from . import _abi, context as _context
-from ._arrays import FLOATS, address, array, stride
+from ._arrays import FLOATS, address, array
 from ._errors import ArgumentError, ShapeError, check
-from ._gradients import gradients, like, mask_of
+from ._gradients import gradients, ld, like, mask_of
 from ._handle import Handle
 from ._library import lib
 from ._options import real, sized, text, whole
@@ -122,10 +122,6 @@ _EMBEDDINGS_SIZE = sizeof(_abi.mi_bound_embeddings_f32)
 _TEMPERATURE = np.zeros(())  # what its gradient is shaped like
 
 
-def _ld(a: np.ndarray | None) -> int:
-    return 0 if a is None else stride(a)
-
-
 class Bound(Handle):
     """A bound on mutual information, asked on vectors, a matrix of scores or embeddings.
 
@@ -143,7 +139,7 @@ class Bound(Handle):
 
     def __init__(self, kind: str, *, context: _context.Context | None = None,
                  **params: float) -> None:
-        self._context = context or _context.default()
+        self._context = _context.chosen(context)
         with self._context._work as c:
             self._open('mi_bound_create', c, text(kind, 'kind'))
         self._info = _kinds()[kind if isinstance(kind, str) else kind.decode()]
@@ -234,8 +230,10 @@ class Bound(Handle):
             raise ShapeError(f'product has shape {product.shape}, (any) or ({n}, any) is needed')
         if baseline is not None:
             baseline = like(baseline, 'baseline', joint, 'joint', (n,))
-        djoint, dproduct, dbaseline = gradients(
-            grad, out, {'joint': joint, 'product': product, 'baseline': baseline})
+        djoint = dproduct = dbaseline = None
+        if grad or out:
+            djoint, dproduct, dbaseline = gradients(
+                grad, out, {'joint': joint, 'product': product, 'baseline': baseline})
         struct, function = _VECTORS[joint.itemsize]
         result = self._evaluate(function, struct(
             _VECTORS_SIZE, n, product.size, address(joint), address(product), address(baseline),
@@ -268,12 +266,14 @@ class Bound(Handle):
         if baseline is not None:
             baseline = like(baseline, 'baseline', scores, 'scores', (n,))
         mask = mask_of(mask, scores.shape, rows=True)
-        dscores, dbaseline = gradients(grad, out, {'scores': scores, 'baseline': baseline},
-                                       {'mask': mask}, rows=True)
+        dscores = dbaseline = None
+        if grad or out:
+            dscores, dbaseline = gradients(grad, out, {'scores': scores, 'baseline': baseline},
+                                           {'mask': mask}, rows=True)
         struct, function = _MATRIX[scores.itemsize]
         result = self._evaluate(function, struct(
-            _MATRIX_SIZE, n, whole(locations, 'locations'), address(scores), _ld(scores),
-            address(mask), _ld(mask), address(baseline), address(dscores), _ld(dscores),
+            _MATRIX_SIZE, n, whole(locations, 'locations'), address(scores), ld(scores),
+            address(mask), ld(mask), address(baseline), address(dscores), ld(dscores),
             address(dbaseline)))
         return BoundResult(result.estimate, result.loss, result.cap, dscores=dscores,
                            dbaseline=dbaseline)
@@ -305,14 +305,16 @@ class Bound(Handle):
             baseline = like(baseline, 'baseline', u, 'u', (n,))
         if not temperature:  # which would stand for the default
             raise ArgumentError(f'temperature is {temperature!r}: it has to be above 0')
-        du, dv, dbaseline, dtemperature = gradients(
-            grad, out, {'u': u, 'v': v, 'baseline': baseline, 'temperature': _TEMPERATURE},
-            rows=True)
+        du = dv = dbaseline = dtemperature = None
+        if grad or out:
+            du, dv, dbaseline, dtemperature = gradients(
+                grad, out, {'u': u, 'v': v, 'baseline': baseline, 'temperature': _TEMPERATURE},
+                rows=True)
         struct, function = _EMBEDDINGS[u.itemsize]
         result = self._evaluate(function, struct(
-            _EMBEDDINGS_SIZE, n, whole(locations, 'locations'), d, address(u), stride(u),
-            address(v), stride(v), real(temperature, 'temperature'), bool(normalize), 0,
-            address(baseline), address(du), _ld(du), address(dv), _ld(dv), address(dbaseline),
+            _EMBEDDINGS_SIZE, n, whole(locations, 'locations'), d, address(u), ld(u),
+            address(v), ld(v), real(temperature, 'temperature'), bool(normalize), 0,
+            address(baseline), address(du), ld(du), address(dv), ld(dv), address(dbaseline),
             address(dtemperature)))
         return BoundResult(result.estimate, result.loss, result.cap, None, None, None, du, dv,
                            dbaseline, None if dtemperature is None else float(dtemperature))

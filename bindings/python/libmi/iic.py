@@ -10,15 +10,15 @@ which is minus the mutual information for lambda = 1.
 """
 from __future__ import annotations
 
-from ctypes import Array, byref, c_double, c_int64, sizeof
+from ctypes import byref, c_double, c_int64, sizeof
 from typing import Any, Mapping, NamedTuple, Sequence
 
 import numpy as np
 
 from . import _abi, context as _context
-from ._arrays import FLOAT64, FLOATS, address, array, stride
-from ._errors import ArgumentError, ShapeError, check
-from ._gradients import gradients, like, mask_of
+from ._arrays import FLOAT64, FLOATS, address, array
+from ._errors import ArgumentError, DTypeError, ShapeError, check
+from ._gradients import apart, gradients, ld, like, mask_of
 from ._handle import Handle
 from ._library import lib
 from ._options import choice, fill, real, whole
@@ -65,50 +65,58 @@ class _Heads:
     def __init__(self, z: Any, zt: Any, weight: Any, repeats: int, grad: bool,
                  out: Mapping[str, Any] | None) -> None:
         self.several = isinstance(z, (list, tuple))
-        if not self.several:
-            self.arrays = [_head(z, zt, weight, repeats, grad, out, '')]
-        else:
-            count = len(z)
-            if not count:
-                raise ArgumentError('z is an empty list: give at least one head')
-            columns = [_listed(zt, 'zt', count), _listed(weight, 'weight', count, shared=True)]
-            out = {name: _listed(of, f'out[{name!r}]', count) for name, of in (out or {}).items()}
-            self.arrays = [
-                _head(z[i], columns[0][i], columns[1][i], repeats, grad,
-                      {name: of[i] for name, of in out.items()}, f'[{i}]')
-                for i in range(count)]
+        self.arrays = (_several(z, zt, weight, repeats, grad, out) if self.several else
+                       [_head(z, zt, weight, repeats, grad, out, '')])
         first = self.arrays[0][0]
         self.n, self.size = first.shape[0], first.itemsize
-        for i, (a, *_) in enumerate(self.arrays):
-            if a.dtype != first.dtype or a.shape[0] != self.n:
-                raise ShapeError(f'z[0] is {first.dtype} with {self.n} rows and z[{i}] {a.dtype} '
-                                 f'with {a.shape[0]}: heads need one type and the same samples')
-        kind = _HEADS[self.size]
-        self.structs: Array = (kind * len(self.arrays))(*(kind(
-            a.shape[1], address(a), stride(a), address(b), stride(b),
-            address(da), 0 if da is None else stride(da),
-            address(db), 0 if db is None else stride(db), address(w))
-            for a, b, w, da, db in self.arrays))
+        self.structs = (_HEADS[self.size] * len(self.arrays))(*[
+            (a.shape[1], address(a), ld(a), address(b), ld(b), address(da), ld(da), address(db),
+             ld(db), address(w)) for a, b, w, da, db in self.arrays])
 
     def gradients(self) -> tuple[Any, Any]:
         """dz and dzt in the form that z had."""
         if not self.several:
-            return self.arrays[0][3], self.arrays[0][4]
-        dz, dzt = [a[3] for a in self.arrays], [a[4] for a in self.arrays]
+            return self.arrays[0][3:]
+        dz, dzt = ([a[i] for a in self.arrays] for i in (3, 4))
         return (None if all(d is None for d in dz) else dz,
                 None if all(d is None for d in dzt) else dzt)
 
 
-def _listed(value: Any, name: str, count: int, *, shared: bool = False) -> Sequence[Any]:
-    if shared and not isinstance(value, (list, tuple)):
-        return [value] * count
+def _several(z: Sequence[Any], zt: Any, weight: Any, repeats: int, grad: bool,
+             out: Mapping[str, Any] | None) -> list[tuple[Any, ...]]:
+    count = len(z)
+    if not count:
+        raise ArgumentError('z is an empty list: give at least one head')
+    zt = _listed(zt, 'zt', count)
+    weight = weight if isinstance(weight, (list, tuple)) else [weight] * count
+    weight = _listed(weight, 'weight', count)
+    outs = {name: _listed(value, f'out[{name!r}]', count) for name, value in (out or {}).items()}
+    heads = [_head(z[i], zt[i], weight[i], repeats, grad,
+                   {name: value[i] for name, value in outs.items()}, f'[{i}]')
+             for i in range(count)]
+    first = heads[0][0]
+    for i, (a, *_) in enumerate(heads):
+        if a.dtype != first.dtype:
+            raise DTypeError(f'z[0] is {first.dtype} and z[{i}] is {a.dtype}: give all one type')
+        if a.shape[0] != first.shape[0]:
+            raise ShapeError(f'z[0] has {first.shape[0]} rows and z[{i}] has {a.shape[0]}: '
+                             'heads are of the same samples')
+    if outs:  # each is apart from what its own head reads already
+        apart({f'out[{name!r}][{i}]': heads[i][{'dz': 3, 'dzt': 4}[name]]
+               for name in outs for i in range(count)},
+              {f'{name}[{i}]': heads[i][place] for place, name in enumerate(('z', 'zt', 'weight'))
+               for i in range(count)})
+    return heads
+
+
+def _listed(value: Any, name: str, count: int) -> Sequence[Any]:
     if not isinstance(value, (list, tuple)) or len(value) != count:
         raise ShapeError(f'{name} has to be a list of {count}, one for each head, as z is')
     return value
 
 
 def _head(z: Any, zt: Any, weight: Any, repeats: int, grad: bool, out: Mapping[str, Any] | None,
-          index: str) -> tuple[np.ndarray, ...]:
+          index: str) -> tuple[Any, ...]:
     """z, zt, weight, dz and dzt of a head."""
     first = 'z' + index
     z = array(z, first, FLOATS, (None, None), rows=True)
@@ -116,8 +124,10 @@ def _head(z: Any, zt: Any, weight: Any, repeats: int, grad: bool, out: Mapping[s
     zt = like(zt, 'zt' + index, z, first, (n * repeats, classes), rows=True)
     if weight is not None:
         weight = like(weight, 'weight', z, first, (n * repeats,))
-    dz, dzt = gradients(grad, out, {'z': z, 'zt': zt}, {'weight': weight}, rows=True)
-    return z, zt, weight, dz, dzt
+    if not grad and not out:
+        return z, zt, weight, None, None
+    return (z, zt, weight,
+            *gradients(grad, out, {'z': z, 'zt': zt}, {'weight': weight}, rows=True))
 
 
 class IIC(Handle):
@@ -145,7 +155,7 @@ class IIC(Handle):
         _above_0(repeats, 'repeats')
         options = fill(_abi.mi_iic_options, {'lambda_': lambda_, 'repeats': repeats,
                                              'asymmetric': bool(asymmetric)})
-        self._context = context or _context.default()
+        self._context = _context.chosen(context)
         self._lambda, self._repeats, self._asymmetric = (
             getattr(options, 'lambda'), options.repeats, bool(options.asymmetric))
         self._classes: tuple[int, ...] = ()
@@ -172,7 +182,8 @@ class IIC(Handle):
         loss = c_double()
         with self._work as iic:
             check(_EVAL[heads.size](iic, heads.n, len(heads.structs), heads.structs, byref(loss)))
-        return IICResult(loss.value, tuple(h.loss for h in heads.structs), *heads.gradients())
+        losses = tuple([h.loss for h in heads.structs]) if heads.several else (loss.value,)
+        return IICResult(loss.value, losses, *heads.gradients())
 
     def maps(self, z: Any, zt: Any, *, reach: int, mask: Any = None, collapse: str = 'collapsed',
              grad: bool = False, out: Mapping[str, Any] | None = None) -> IICResult:
@@ -276,7 +287,7 @@ def joint_loss(joint: Any, lambda_: float = 1.0) -> float:
     _above_0(lambda_, 'lambda_')
     joint = _square(joint)
     loss = c_double()
-    check(lib.mi_iic_joint_loss(joint.shape[0], address(joint), stride(joint),
+    check(lib.mi_iic_joint_loss(joint.shape[0], address(joint), ld(joint),
                                 real(lambda_, 'lambda_'), byref(loss)))
     return loss.value
 
@@ -289,8 +300,8 @@ def merge(joint: Any, target: int, context: _context.Context | None = None) -> M
     """
     joint = _square(joint)
     group, information = np.empty(joint.shape[0], np.int32), c_double()
-    with (context or _context.default())._work as c:
-        check(lib.mi_iic_merge(c, joint.shape[0], address(joint), stride(joint),
+    with (_context.chosen(context))._work as c:
+        check(lib.mi_iic_merge(c, joint.shape[0], address(joint), ld(joint),
                                whole(target, 'target'), address(group), byref(information)))
     return Merged(group, information.value)
 

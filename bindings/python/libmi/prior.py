@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._arrays import FLOATS, address, array, disjoint, output, stride
+from ._arrays import FLOATS, address, array, output
 from ._errors import check
-from ._gradients import gradients, like
+from ._gradients import apart, gradients, ld, like
 from ._library import lib
 from ._options import choice, whole
 
@@ -71,7 +71,7 @@ def kl(mean: Any, log_variance: Any, *, reduce: str = 'sum', grad: bool = False)
     dmean, dlog = gradients(grad, None, {'mean': mean, 'log': log_variance})
     loss = c_double()
     check(_KL[mean.itemsize](
-        *mean.shape, address(mean), stride(mean), address(log_variance), stride(log_variance),
+        *mean.shape, address(mean), ld(mean), address(log_variance), ld(log_variance),
         choice(reduce, 'reduce', 'mi_prior_reduce'), byref(loss), address(dmean), address(dlog)))
     return KL(loss.value, dmean, dlog)
 
@@ -92,7 +92,7 @@ def sample(mean: Any, log_variance: Any, *, seed: int, draw: int = 0) -> np.ndar
     z = np.empty(mean.shape, mean.dtype)
     check(_SAMPLE[mean.itemsize](
         whole(seed, 'seed', signed=False), whole(draw, 'draw', signed=False), *mean.shape,
-        address(mean), stride(mean), address(log_variance), stride(log_variance), address(z)))
+        address(mean), ld(mean), address(log_variance), ld(log_variance), address(z)))
     return z
 
 
@@ -116,11 +116,10 @@ def sample_backward(mean: Any, z: Any, dz: Any, dmean: Any = None,
     dz = like(dz, 'dz', mean, 'mean', mean.shape)
     given = {name: None if d is None else output(d, name, mean.dtype, mean.shape)
              for name, d in (('dmean', dmean), ('dlog', dlog))}
-    for name, x in (('mean', mean), ('z', z), ('dz', dz)):
-        disjoint(**{name: x}, **given)
+    apart(given, {'mean': mean, 'z': z, 'dz': dz})
     dmean, dlog = (np.zeros(mean.shape, mean.dtype) if d is None else d for d in given.values())
     check(_SAMPLE_BACKWARD[mean.itemsize](
-        *mean.shape, address(mean), stride(mean), address(z), address(dz), address(dmean),
+        *mean.shape, address(mean), ld(mean), address(z), address(dz), address(dmean),
         address(dlog)))
     return SampleGradients(dmean, dlog)
 
