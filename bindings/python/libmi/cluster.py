@@ -154,15 +154,14 @@ class Cluster(Handle):
         probability : [n, K of the head] float32, if wanted
         """
         x = self._encoder._images(x, 'x')
-        head = -1 if head is None else whole(head, 'head', 32)
         widths = self._encoder.widths
-        if not -1 <= head < len(widths):
+        if head is not None and not 0 <= whole(head, 'head', 32) < len(widths):
             raise ArgumentError(f'head is {head}: it has to be from 0 to {len(widths) - 1}, or '
                                 'None for the selected one')
         label = np.empty(len(x), np.int32)
         with self._work as cluster:
             self._encoder._shape = None
-            if head < 0:
+            if head is None:
                 head = lib.mi_cluster_select(cluster)
             share = np.empty((len(x), widths[head]), np.float32) if probability else None
             check(lib.mi_cluster_predict(cluster, head, len(x), address(x), address(label),
