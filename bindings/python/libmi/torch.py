@@ -1,0 +1,393 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The objectives as PyTorch losses: modules where there is a handle or state, else functions.
+
+A loss is a tensor of shape () with the type and device of its inputs, in nats, to be descended.
+The library gives loss and gradients at once: the gradients that inputs ask for are computed in
+the forward pass and kept, and `backward()` only scales them, on any thread. Without
+`requires_grad` none are computed. Second derivatives are refused.
+
+Tensors are float32 or float64, all of one type, and are read in place; matrices may have a row
+stride. What would have to be copied is refused, with two exceptions: under `torch.autocast`
+half precision goes to float32, and tensors on another device are copied to the processor, their
+gradients back. Under `torch.compile` the losses stay outside the graphs.
+"""
+from __future__ import annotations
+
+import copy
+from typing import Any, Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from . import prior as _prior
+from ._errors import ArgumentError, DTypeError, ShapeError
+from .bound import Bound, BoundResult, BoundState
+from .context import Context
+from .iic import IIC, IICResult
+
+__all__ = ['BoundLoss', 'EmbeddingBoundLoss', 'IICLoss', 'MatrixBoundLoss', 'adversarial', 'kl',
+           'sample']
+
+_FLOATS = (torch.float32, torch.float64)
+_HALVES = (torch.float16, torch.bfloat16)
+
+#: tells which gradients are wanted, gets the loss and a gradient or None for each input
+_Evaluate = Callable[[Sequence[bool]], 'tuple[float, Sequence[Any]]']
+
+
+def _array(x: Tensor | None) -> np.ndarray | None:
+    """A tensor's memory; on another device, that of a copy."""
+    return None if x is None else x.detach().cpu().numpy()
+
+
+def _tensor(value: Any, like: Tensor) -> Tensor:
+    """What the library gave, with the type and device of a tensor."""
+    return torch.as_tensor(value, dtype=like.dtype, device=like.device)
+
+
+def _ready(x: Any, name: str, first: Tensor | None = None, *, rows: bool = False) -> Any:
+    """An input as the library can read it, of the type and device of the first one."""
+    if x is None:
+        return None
+    if not isinstance(x, Tensor):
+        raise DTypeError(f'{name} is a {type(x).__name__}: give a tensor, '
+                         f'as torch.as_tensor({name})')
+    if x.dtype in _HALVES and torch.is_autocast_enabled(x.device.type):
+        x = x.float()
+    if x.dtype not in _FLOATS:
+        raise DTypeError(f'{name} is {x.dtype}: give torch.float32 or torch.float64, '
+                         f'as {name}.float()')
+    if first is not None and (x.dtype != first.dtype or x.device != first.device):
+        raise DTypeError(f'{name} is {x.dtype} on {x.device}, and what comes before it '
+                         f'{first.dtype} on {first.device}: give {name}.to({first.dtype}), '
+                         'and all on one device')
+    _in_place(x, name, rows)
+    return x
+
+
+def _in_place(x: Tensor, name: str, rows: bool) -> None:
+    if x.layout != torch.strided:
+        raise DTypeError(f'{name} is {x.layout}: give {name}.to_dense()')
+    if not x.is_contiguous() and not (rows and x.dim() == 2 and x.stride(0) >= x.shape[1]
+                                      and (x.stride(1) == 1 or x.shape[1] == 1)):
+        raise ShapeError(f'{name} has strides {x.stride()}, its elements do not lie together'
+                         f'{" in rows" if rows else ""}: give {name}.contiguous()')
+
+
+def _heads(given: Any, name: str, like: Sequence[Any] = (), *, rows: bool = True) -> list[Any]:
+    """One input for each head, a list of one where there is no list."""
+    if not isinstance(given, (list, tuple)):
+        return [_ready(given, name, *like[:1], rows=rows)]
+    heads: list[Any] = []
+    for i, x in enumerate(given):
+        heads.append(_ready(x, f'{name}[{i}]', *(like or heads)[:1], rows=rows))
+    return heads
+
+
+def _constant(x: Tensor | None, name: str) -> None:
+    if x is not None and x.requires_grad and torch.is_grad_enabled():
+        raise ArgumentError(f'{name} requires a gradient, and there is none of it: '
+                            f'give {name}.detach()')
+
+
+class _Loss(torch.autograd.Function):
+    """Any loss: its gradients come with it."""
+
+    @staticmethod
+    def forward(ctx: Any, evaluate: _Evaluate, *inputs: Tensor | None) -> Tensor:
+        wanted = ctx.needs_input_grad[1:]
+        loss, gradients = evaluate(wanted)
+        ctx.save_for_backward(*(_tensor(g, x).reshape(x.shape) if want else None
+                                for want, g, x in zip(wanted, gradients, inputs)))
+        return _tensor(loss, inputs[0])
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, scale: Tensor) -> tuple[Tensor | None, ...]:
+        return (None, *(None if g is None else g * scale.to(g.device) for g in ctx.saved_tensors))
+
+
+def _differentiable(evaluate: _Evaluate, *inputs: Tensor | None) -> Tensor:
+    if torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in inputs):
+        return _Loss.apply(evaluate, *inputs)
+    return _tensor(evaluate([False] * len(inputs))[0], inputs[0])
+
+
+class _BoundLoss(torch.nn.Module):
+    """What modules of bounds have in common.
+
+    Attributes
+    ----------
+    bound : the `libmi.Bound` at work, with `params`, `set` and, for 'mine', `state`
+    last : the `libmi.BoundResult` of the last call, for its estimate and cap, or None
+    """
+
+    def __init__(self, kind: str, *, context: Context | None = None, **params: float) -> None:
+        super().__init__()
+        self._context = context
+        self.bound = Bound(kind, context=context, **params)
+        self.last: BoundResult | None = None
+
+    def _loss(self, method: Callable[..., BoundResult], arguments: dict[str, Any],
+              **inputs: Any) -> Tensor:
+        """A loss that may be differentiated by the tensors among the inputs."""
+        tensors = {name: x for name, x in inputs.items() if isinstance(x, Tensor)}
+        arrays = {name: x if name not in tensors else
+                  _array(x) if name != 'temperature' else x.item() for name, x in inputs.items()}
+
+        def evaluate(wanted: Sequence[bool]) -> tuple[float, list[Any]]:
+            out = {'d' + name: None for name, want in zip(tensors, wanted) if want}
+            result = method(**arrays, **arguments, out=out)
+            self.last = BoundResult(result.estimate, result.loss, result.cap)
+            return result.loss, [getattr(result, 'd' + name) for name in tensors]
+
+        return _differentiable(evaluate, *tensors.values())
+
+    def get_extra_state(self) -> Tensor:
+        """The moving average of 'mine', for `state_dict`: its logarithm and its steps."""
+        return torch.tensor(self.bound.state, dtype=torch.float64)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Goes on from what `state_dict` had."""
+        log_average, steps = state.tolist()
+        self.bound.state = BoundState(log_average, int(steps))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, 'bound': (self.bound.kind, self.bound.params, self.bound.state)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        kind, params, moments = state['bound']
+        bound = Bound(kind, context=state['_context'], **params)
+        bound.state = moments
+        super().__setstate__({**state, 'bound': bound})
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return _copied(self, memo)
+
+    def extra_repr(self) -> str:
+        return ', '.join([repr(self.bound.kind),
+                          *(f'{name}={value:g}' for name, value in self.bound.params.items())])
+
+
+def _copied(module: Any, memo: dict[int, Any]) -> Any:
+    """A copy with a handle of its own, in the same context."""
+    copied = memo[id(module)] = type(module).__new__(type(module))
+    memo[id(module._context)] = module._context
+    copied.__setstate__(copy.deepcopy(module.__getstate__(), memo))
+    return copied
+
+
+class BoundLoss(_BoundLoss):
+    """A bound on mutual information on vectors of scores, from any critic.
+
+    'mine' moves its average at each call that computes a gradient. Copies and pickles of the
+    module take parameters and state with them; a context goes along with copies only.
+
+    Parameters
+    ----------
+    kind : such as 'mine'; see `libmi.bounds()`
+    context : None: the process's default one
+    params : of the kind, such as `tau=5`
+
+    Attributes
+    ----------
+    bound : the `libmi.Bound` at work, with `params`, `set` and, for 'mine', `state`
+    last : the `libmi.BoundResult` of the last call, for its estimate and cap, or None
+    """
+
+    def forward(self, joint: Tensor, product: Tensor, baseline: Tensor | None = None) -> Tensor:
+        """The loss, see `libmi.Bound.vectors`.
+
+        Parameters
+        ----------
+        joint : [n] scores of pairs that belong together
+        product : [m] scores of pairs that don't; in groups of k for each of the former, [n, k]
+        baseline : [n] log baselines, for 'tuba', 'interpolated' and 'flo'
+        """
+        joint = _ready(joint, 'joint')
+        return self._loss(self.bound.vectors, {}, joint=joint,
+                          product=_ready(product, 'product', joint),
+                          baseline=_ready(baseline, 'baseline', joint))
+
+
+class MatrixBoundLoss(_BoundLoss):
+    """A bound on mutual information on a matrix of scores; otherwise as `BoundLoss`."""
+
+    def forward(self, scores: Tensor, baseline: Tensor | None = None, *, locations: int = 1,
+                mask: Tensor | None = None) -> Tensor:
+        """The loss, see `libmi.Bound.matrix`.
+
+        Parameters
+        ----------
+        scores : [n, n L]; those of columns i L to i L + L - 1 belong to row i
+        baseline : [n] log baselines, for 'tuba', 'interpolated' and 'flo'
+        locations : L, columns of each row's own
+        mask : [n, n L] bool; where False, as if this pair were not there
+        """
+        scores = _ready(scores, 'scores', rows=True)
+        if mask is not None:
+            _in_place(mask, 'mask', True)
+        return self._loss(self.bound.matrix, {'locations': locations, 'mask': _array(mask)},
+                          scores=scores, baseline=_ready(baseline, 'baseline', scores))
+
+
+class EmbeddingBoundLoss(_BoundLoss):
+    """A bound on mutual information on embeddings: the matrix of their scores is never made.
+
+    Otherwise as `BoundLoss`.
+    """
+
+    def forward(self, u: Tensor, v: Tensor, baseline: Tensor | None = None, *,
+                temperature: float | Tensor = 1.0, normalize: bool = False,
+                locations: int = 1) -> Tensor:
+        """The loss on scores u[i] . v[j] / temperature, see `libmi.Bound.embeddings`.
+
+        Parameters
+        ----------
+        u : [n, d]
+        v : [n L, d]; rows i L to i L + L - 1 belong to row i of u
+        baseline : [n] log baselines, for 'tuba', 'interpolated' and 'flo'
+        temperature : above 0; as a tensor of one element it gets a gradient
+        normalize : rows are divided by their length first (cosine)
+        locations : L, rows of v for each row of u
+        """
+        u = _ready(u, 'u', rows=True)
+        return self._loss(self.bound.embeddings, {'normalize': normalize, 'locations': locations},
+                          u=u, v=_ready(v, 'v', u, rows=True),
+                          baseline=_ready(baseline, 'baseline', u), temperature=temperature)
+
+
+class IICLoss(torch.nn.Module):
+    """Invariant information clustering: minus the mutual information of the clusters of twins.
+
+    Copies and pickles of the module make a handle of their own; a context goes along with copies
+    only.
+
+    Parameters
+    ----------
+    lambda_ : weight of the entropies of the clusters, above 0; more works against empty ones
+    repeats : twins of each sample: row i of z has rows i * repeats and on of zt
+    asymmetric : the joint matrix isn't made symmetric; for views that play different parts
+    context : None: the process's default one
+
+    Attributes
+    ----------
+    last : the `libmi.IICResult` of the last call, for the losses of heads, or None
+    """
+
+    def __init__(self, lambda_: float = 1.0, repeats: int = 1, asymmetric: bool = False, *,
+                 context: Context | None = None) -> None:
+        super().__init__()
+        self._context = context
+        self._options = {'lambda_': lambda_, 'repeats': repeats, 'asymmetric': asymmetric}
+        self._iic = IIC(context=context, **self._options)
+        self.last: IICResult | None = None
+
+    def forward(self, z: Tensor | Sequence[Tensor], zt: Tensor | Sequence[Tensor],
+                weight: Tensor | Sequence[Tensor] | None = None) -> Tensor:
+        """The loss, averaged over heads, see `libmi.IIC`.
+
+        Parameters
+        ----------
+        z : [n, K] probabilities, each row sums to 1; or a list of such, one for each head
+        zt : [n * repeats, K] of the twins, or a list
+        weight : [n * repeats] what each pair counts, one for all heads or a list
+        """
+        shared = not isinstance(weight, (list, tuple))
+        z = _heads(z, 'z')
+        zt, weight = _heads(zt, 'zt', z), _heads(weight, 'weight', z, rows=False)
+        for w in weight:
+            _constant(w, 'weight')
+        count, arrays = len(z), [_array(x) for x in (*z, *zt)]
+        weights = [_array(w) for w in weight]
+
+        def evaluate(wanted: Sequence[bool]) -> tuple[float, list[Any]]:
+            out = {name: [None] * count for name, want in (
+                ('dz', any(wanted[:count])), ('dzt', any(wanted[count:]))) if want}
+            result = self._iic(arrays[:count], arrays[count:],
+                               weights[0] if shared else weights, out=out)
+            self.last = IICResult(result.loss, result.losses)
+            return result.loss, [*(result.dz or [None] * count), *(result.dzt or [None] * count)]
+
+        return _differentiable(evaluate, *z, *zt)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, '_iic': None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        iic = IIC(context=state['_context'], **state['_options'])
+        super().__setstate__({**state, '_iic': iic})
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return _copied(self, memo)
+
+    def extra_repr(self) -> str:
+        return ', '.join(f'{name}={value}' for name, value in self._options.items())
+
+
+def kl(mean: Tensor, log_variance: Tensor, *, reduce: str = 'sum') -> Tensor:
+    """The divergence of Gaussian codes from N(0, I), see `libmi.prior.kl`.
+
+    Parameters
+    ----------
+    mean, log_variance : [n, d], rows may have a stride
+    reduce : 'sum' over dimensions: the divergence proper; 'mean': doesn't grow with d
+    """
+    mean = _ready(mean, 'mean', rows=True)
+    log_variance = _ready(log_variance, 'log_variance', mean, rows=True)
+
+    def evaluate(wanted: Sequence[bool]) -> tuple[float, Sequence[Any]]:
+        loss, *gradients = _prior.kl(_array(mean), _array(log_variance), reduce=reduce,
+                                     grad=any(wanted))
+        return loss, gradients
+
+    return _differentiable(evaluate, mean, log_variance)
+
+
+class _Sample(torch.autograd.Function):
+    """Noise scaled and shifted, so that gradients go through."""
+
+    @staticmethod
+    def forward(ctx: Any, seed: int, draw: int, mean: Tensor, log_variance: Tensor) -> Tensor:
+        z = _tensor(_prior.sample(_array(mean), _array(log_variance), seed=seed, draw=draw), mean)
+        ctx.save_for_backward(mean, z)
+        return z
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dz: Tensor) -> tuple[None, None, Tensor, Tensor | None]:
+        mean, z = ctx.saved_tensors
+        return None, None, dz, dz * (z - mean) / 2 if ctx.needs_input_grad[3] else None
+
+
+def sample(mean: Tensor, log_variance: Tensor, *, seed: int, draw: int = 0) -> Tensor:
+    """Draws codes: [n, d], mean + exp(log_variance / 2) noise, see `libmi.prior.sample`.
+
+    Parameters
+    ----------
+    mean, log_variance : [n, d], rows may have a stride
+    seed, draw : the noise is a function of both, of row and dimension: count batches in draw
+    """
+    mean = _ready(mean, 'mean', rows=True)
+    return _Sample.apply(seed, draw, mean, _ready(log_variance, 'log_variance', mean, rows=True))
+
+
+def adversarial(side: str, code: Tensor, prior: Tensor | None = None) -> Tensor:
+    """Adversarial prior matching on a discriminator's scores, see `libmi.prior.adversarial`.
+
+    Parameters
+    ----------
+    side : 'discriminator', 'encoder' or 'encoder-minimax'
+    code : scores of codes, any shape
+    prior : scores of samples of the prior, any shape; not needed for the encoder
+    """
+    code = _ready(code, 'code')
+    prior = _ready(prior, 'prior', code)
+
+    def evaluate(wanted: Sequence[bool]) -> tuple[float, Sequence[Any]]:
+        loss, *gradients = _prior.adversarial(side, _array(code), _array(prior), grad=any(wanted))
+        return loss, gradients
+
+    return _differentiable(evaluate, code, prior)
