@@ -169,7 +169,6 @@ def fit(cluster: Cluster, pairs: Pairs, epochs: int, *, restarts: int, restart_b
                         shown.say(f'{count} of {len(cluster.heads)} heads start anew from '
                                   'merged over-clusters')
                     shown.say(_say(measured.add(done / steps, loss)))
-                interrupts.check()
                 if callback is not None and callback(Progress(
                         epoch, epochs, step, steps, loss, report.rate, report.selected)):
                     break

@@ -193,7 +193,6 @@ class Cluster(Handle):
         """Reads a checkpoint back, all or nothing; `pairs` goes to the saved position."""
         name = _path(path)
         with self._work as cluster, _work(pairs) as p:
-            self._encoder._shape = None
             check(lib.mi_cluster_restore(cluster, p, name))
 
     def fit(self, pairs: Pairs, epochs: int = 4, *, restarts: int = 1, restart_batches: int = 80,

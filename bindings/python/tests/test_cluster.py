@@ -291,6 +291,13 @@ def test_the_second_interrupt_does_not_wait(digits):
     cluster.fit(pairs, 1)
 
 
+def test_an_interrupt_is_raised_though_the_callback_stops(digits):
+    pairs, cluster = make(digits)
+    with pytest.raises(KeyboardInterrupt):
+        cluster.fit(pairs, 1, progress=lambda _: interrupt() or True)
+    assert pairs.position == 1
+
+
 def test_a_handler_of_the_program_stays(digits):
     pairs, cluster = make(digits)
     caught = []
@@ -361,11 +368,13 @@ def test_csv(digits, tmp_path):
 
 def test_csv_is_tried_before_the_training(digits, tmp_path):
     pairs, cluster = make(digits)
+    folder = tmp_path / 'folder'
+    folder.mkdir()
     with pytest.raises(OSError):
         cluster.fit(pairs, 1, csv=tmp_path / 'nowhere' / 'x.csv')
     with pytest.raises(OSError):
-        cluster.fit(pairs, 1, csv=tmp_path)
-    assert pairs.position == 0 and not list(tmp_path.iterdir())
+        cluster.fit(pairs, 1, csv=folder)
+    assert pairs.position == 0 and list(tmp_path.iterdir()) == [folder]
 
 
 class Terminal(io.StringIO):

@@ -45,6 +45,7 @@ def test_there_and_back(tmp_path, shape):
 
 @pytest.mark.parametrize('view', [
     lambda a: a[:, 2:6], lambda a: a[::2], lambda a: a[::3, 1:3], lambda a: a[4:5, :3],
+    lambda a: a[:1][::-1],
     lambda a: np.asfortranarray(a)[:, :1] if a.ndim == 2 else a[:, :1]])
 @pytest.mark.parametrize('shape', [(8, 9), (8, 9, 3)])
 def test_rows_with_a_stride(tmp_path, shape, view):
