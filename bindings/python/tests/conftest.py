@@ -24,7 +24,8 @@ class Tap:
 
     def point(self, verdict, report, directive=''):
         self.count += 1
-        name = report.nodeid.rpartition('/')[2].replace('#', '_') or 'all of it'
+        file, colons, test = report.nodeid.partition('::')
+        name = (os.path.basename(file) + colons + test).replace('#', '_') or 'all of it'
         print('%s %d - %s%s' % (verdict, self.count, name, directive), flush=True)
 
     def failure(self, report):
