@@ -4,7 +4,7 @@
 A loss is a tensor of shape () with the type and device of its inputs, in nats, to be descended.
 The library gives loss and gradients at once: the gradients that inputs ask for are computed in
 the forward pass and kept, and `backward()` only scales them, on any thread. Without
-`requires_grad` none are computed. Second derivatives are refused.
+`requires_grad` none are computed. Second derivatives of losses are refused.
 
 Tensors are float32 or float64, all of one type, and are read in place; matrices may have a row
 stride. What would have to be copied is refused, with two exceptions: under `torch.autocast`
@@ -14,15 +14,15 @@ gradients back. Under `torch.compile` the losses stay outside the graphs.
 from __future__ import annotations
 
 import copy
+import functools
 from typing import Any, Callable, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from . import prior as _prior
-from ._errors import ArgumentError, DTypeError, ShapeError
+from ._errors import ArgumentError, DTypeError, ShapeError, UnsupportedError
 from .bound import Bound, BoundResult, BoundState
 from .context import Context
 from .iic import IIC, IICResult
@@ -35,6 +35,20 @@ _HALVES = (torch.float16, torch.bfloat16)
 
 #: tells which gradients are wanted, gets the loss and a gradient or None for each input
 _Evaluate = Callable[[Sequence[bool]], 'tuple[float, Sequence[Any]]']
+
+
+def _outside_graphs(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """A function that torch.compile leaves alone.
+
+    The same as torch.compiler.disable, which as a decorator would load the compiler, for
+    seconds, whether or not it is needed.
+    """
+    @functools.wraps(function)
+    def called(*arguments: Any, **options: Any) -> Tensor:
+        if torch.compiler.is_compiling():
+            return torch.compiler.disable(function)(*arguments, **options)
+        return function(*arguments, **options)
+    return called
 
 
 def _array(x: Tensor | None) -> np.ndarray | None:
@@ -104,8 +118,10 @@ class _Loss(torch.autograd.Function):
         return _tensor(loss, inputs[0])
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, scale: Tensor) -> tuple[Tensor | None, ...]:
+        if torch.is_grad_enabled():  # or they would be taken for constants, silently
+            raise UnsupportedError('second derivatives of the losses are not computed: '
+                                   'leave create_graph out')
         return (None, *(None if g is None else g * scale.to(g.device) for g in ctx.saved_tensors))
 
 
@@ -197,6 +213,7 @@ class BoundLoss(_BoundLoss):
     last : the `libmi.BoundResult` of the last call, for its estimate and cap, or None
     """
 
+    @_outside_graphs
     def forward(self, joint: Tensor, product: Tensor, baseline: Tensor | None = None) -> Tensor:
         """The loss, see `libmi.Bound.vectors`.
 
@@ -215,6 +232,7 @@ class BoundLoss(_BoundLoss):
 class MatrixBoundLoss(_BoundLoss):
     """A bound on mutual information on a matrix of scores; otherwise as `BoundLoss`."""
 
+    @_outside_graphs
     def forward(self, scores: Tensor, baseline: Tensor | None = None, *, locations: int = 1,
                 mask: Tensor | None = None) -> Tensor:
         """The loss, see `libmi.Bound.matrix`.
@@ -239,6 +257,7 @@ class EmbeddingBoundLoss(_BoundLoss):
     Otherwise as `BoundLoss`.
     """
 
+    @_outside_graphs
     def forward(self, u: Tensor, v: Tensor, baseline: Tensor | None = None, *,
                 temperature: float | Tensor = 1.0, normalize: bool = False,
                 locations: int = 1) -> Tensor:
@@ -285,6 +304,7 @@ class IICLoss(torch.nn.Module):
         self._iic = IIC(context=context, **self._options)
         self.last: IICResult | None = None
 
+    @_outside_graphs
     def forward(self, z: Tensor | Sequence[Tensor], zt: Tensor | Sequence[Tensor],
                 weight: Tensor | Sequence[Tensor] | None = None) -> Tensor:
         """The loss, averaged over heads, see `libmi.IIC`.
@@ -327,6 +347,7 @@ class IICLoss(torch.nn.Module):
         return ', '.join(f'{name}={value}' for name, value in self._options.items())
 
 
+@_outside_graphs
 def kl(mean: Tensor, log_variance: Tensor, *, reduce: str = 'sum') -> Tensor:
     """The divergence of Gaussian codes from N(0, I), see `libmi.prior.kl`.
 
@@ -356,12 +377,12 @@ class _Sample(torch.autograd.Function):
         return z
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, dz: Tensor) -> tuple[None, None, Tensor, Tensor | None]:
         mean, z = ctx.saved_tensors
         return None, None, dz, dz * (z - mean) / 2 if ctx.needs_input_grad[3] else None
 
 
+@_outside_graphs
 def sample(mean: Tensor, log_variance: Tensor, *, seed: int, draw: int = 0) -> Tensor:
     """Draws codes: [n, d], mean + exp(log_variance / 2) noise, see `libmi.prior.sample`.
 
@@ -374,6 +395,7 @@ def sample(mean: Tensor, log_variance: Tensor, *, seed: int, draw: int = 0) -> T
     return _Sample.apply(seed, draw, mean, _ready(log_variance, 'log_variance', mean, rows=True))
 
 
+@_outside_graphs
 def adversarial(side: str, code: Tensor, prior: Tensor | None = None) -> Tensor:
     """Adversarial prior matching on a discriminator's scores, see `libmi.prior.adversarial`.
 
