@@ -28,10 +28,10 @@ def ld(a: np.ndarray | None) -> int:
 
 
 def mask_of(value: Any, shape: Sequence[int], *, rows: bool = False) -> np.ndarray | None:
-    """A mask of bool or uint8 as uint8, without a copy."""
+    """A mask of bool or uint8: C reads either as bytes."""
     if value is None:
         return None
-    return array(value, 'mask', _MASKS, shape, rows=rows).view(np.uint8)
+    return array(value, 'mask', _MASKS, shape, rows=rows)
 
 
 def apart(outputs: Mapping[str, np.ndarray | None],

@@ -71,6 +71,15 @@ def test_out_that_does_not_fit(out, error):
         Bound('infonce').embeddings(u, v, out=out(u, v, np.zeros((4, 3))))
 
 
+def test_out_on_masks_and_between_rows():
+    out = np.zeros((4, 8))
+    mask = out.reshape(-1).view(np.uint8)[:16].reshape(4, 4)
+    with pytest.raises(libmi.ArgumentError, match='overlap'):
+        Bound('nwj').matrix(np.eye(4), mask=mask, out={'dscores': out[:, :4]})
+    with pytest.raises(libmi.ShapeError, match='strides'):  # C takes no stride here
+        Bound('nwj').vectors(np.ones(4), np.ones((4, 3)), out={'dproduct': out[:, :3]})
+
+
 def test_outputs_are_untouched_by_failure():
     scores, out = case(3)[0], np.full((3, 3), 5.)
     scores[0, 1] = np.nan
@@ -146,6 +155,9 @@ def test_embeddings_that_do_not_fit(u, v, error, words):
     (lambda: Bound('tuba').embeddings(U, U, U[:, 0]), libmi.ShapeError, 'baseline has strides'),
     (lambda: Bound('tuba').embeddings(U, U, np.zeros(3)), libmi.ShapeError, 'baseline has shape'),
     (lambda: Bound('tuba').embeddings(U, U, np.zeros(4, 'f')), libmi.DTypeError, 'baseline is'),
+    (lambda: Bound('tuba').matrix(np.eye(4), np.zeros(3)), libmi.ShapeError, 'baseline has shape'),
+    (lambda: Bound('tuba').vectors(np.ones(4), np.ones(4), np.zeros(3)), libmi.ShapeError,
+     'baseline has shape'),
     (lambda: Bound('nwj').matrix(U), libmi.ShapeError, r'locations = 1 \(4, 4\) is needed'),
     (lambda: Bound('nwj').matrix([[1.]], grad=True), libmi.ShapeError, 'n is 1'),
     (lambda: Bound('nwj').matrix(np.zeros((0, 0))), libmi.ArgumentError, 'n must be'),

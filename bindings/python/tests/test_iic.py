@@ -232,6 +232,8 @@ def test_gradients_of_maps(collapse):
 
 
 MAPS = probabilities(2, 4, 5, 3)
+OUT = np.ones((2, 4, 5, 3))
+MASK = OUT.reshape(-1).view(np.uint8)[:40].reshape(2, 4, 5)
 
 
 @pytest.mark.parametrize('call, error, words', [
@@ -248,6 +250,8 @@ MAPS = probabilities(2, 4, 5, 3)
     (lambda: IIC().maps(MAPS, MAPS, reach=0, mask=np.zeros((2, 4, 5), bool)), libmi.NumericError,
      'mask|pair|pixel'),
     (lambda: IIC().maps(MAPS, MAPS, reach=0, out={'dz': MAPS}), libmi.ArgumentError, 'overlap'),
+    (lambda: IIC().maps(MAPS, MAPS, reach=0, mask=MASK, out={'dz': OUT}), libmi.ArgumentError,
+     'overlap'),
 ])
 def test_maps_that_do_not_fit(call, error, words):
     with pytest.raises(error, match=words):
@@ -288,6 +292,7 @@ def test_merge():
 # -- what doesn't fit ----------------------------------------------------------------------------
 
 Z = probabilities(4, 3)
+W = np.ones((4, 3))
 
 
 @pytest.mark.parametrize('call, error, words', [
@@ -314,6 +319,7 @@ Z = probabilities(4, 3)
     (lambda: IIC()([Z, Z.astype('f')], [Z, Z.astype('f')]), libmi.DTypeError, r'z\[1\] is float32'),
     (lambda: IIC()([Z], [Z[:2]]), libmi.ShapeError, r'zt\[0\] has shape'),
     (lambda: IIC()(Z, Z, out={'dz': Z}), libmi.ArgumentError, 'overlap'),
+    (lambda: IIC()(Z, Z, W.reshape(-1)[:4], out={'dz': W}), libmi.ArgumentError, 'overlap'),
     (lambda: IIC()(Z, Z, np.ones(4), out={'dw': Z}), libmi.ArgumentError, "'dw'"),
     (lambda: IIC()([Z, Z], [Z, Z], out={'dz': 2 * [Z + 1]}), libmi.ArgumentError, 'overlap'),
     (lambda: IIC()([Z, Z + 0], [Z, Z], out={'dz': [Z + 0, Z]}), libmi.ArgumentError, 'overlap'),
