@@ -69,7 +69,8 @@ static const option options[] = {
     {NULL, OPTION_FLAG, NULL, 0, 0, NULL},
 };
 
-#define RESTART_BATCHES 80 /* enough to know the joint matrix of 50 clusters well */
+#define RESTART_BATCHES 80  /* enough to know the joint matrix of 50 clusters well */
+#define MEASURE_BATCHES 100 /* and the losses of heads to a thousandth of a nat */
 
 static volatile sig_atomic_t interrupted;
 
@@ -206,7 +207,10 @@ static void show_progress(const run *r, long long epoch, long long step, long lo
             epoch, set.epochs, step, steps, r->loss, rate, (int)left / 60, (int)left % 60);
 }
 
-static void measure(run *r, double epoch) {
+static void measure(run *r, double epoch, bool ends) {
+    /* what the heads are chosen by, more surely than by the running losses of training */
+    if (ends)
+        need(mi_cluster_measure(r->cluster, r->pairs, MEASURE_BATCHES, NULL), "measuring");
     need(mi_cluster_evaluate(r->cluster, r->test, r->score), "evaluation");
     const mi_cluster_score *best = &r->score[mi_cluster_select(r->cluster)];
     fprintf(stderr,
@@ -258,7 +262,7 @@ static void train(run *r) {
             fprintf(stderr, "%s%d of %lld heads start anew from merged over-clusters\n",
                     isatty(2) ? "\r\033[K" : "", count, set.heads);
         }
-        measure(r, (double)(done + 1) / (double)steps);
+        measure(r, (double)(done + 1) / (double)steps, step == steps);
         if (step == steps)
             save(r);
     }

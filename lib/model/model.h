@@ -22,6 +22,26 @@ struct mi_cluster {
     mi__running *running; /* [heads] */
 };
 
+/* The joint matrices of all heads, over the batches that come next from the pairs. */
+typedef struct mi__joints {
+    mi_cluster *cluster;
+    mi_pairs *pairs;
+    int64_t position;    /* that the pairs go back to */
+    int64_t batch, rows; /* images; with their twins */
+    int32_t repeats;
+    int64_t numbers; /* of one view */
+    float *x, *xt;
+    double **joint; /* [heads] -> [K][K]: sums of z zt^T */
+} mi__joints;
+
+/* Whether it fails or not, mi__joints_end() gives memory and batches back. */
+mi_status mi__joints_begin(mi__joints *joints, mi_cluster *cluster, mi_pairs *pairs,
+                           int64_t batches);
+mi_status mi__joints_end(mi__joints *joints);
+
+/* One more batch through the encoder, with running statistics. */
+mi_status mi__joints_next(mi__joints *joints);
+
 /* A head with `classes` outputs is one of those that count. */
 bool mi__cluster_counts(const mi_cluster *cluster, int32_t head);
 

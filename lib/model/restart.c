@@ -3,17 +3,11 @@
  * of classes, and teach the result to a head. */
 #include "model.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 typedef struct restart {
     mi_cluster *c;
-    mi_pairs *pairs;
-    int64_t batch, rows; /* images; with their twins */
-    int32_t repeats;
-    int64_t numbers; /* of one view */
-    float *x, *xt;
-    double **joint;      /* [heads] -> [K][K] */
+    mi__joints joints;
     int32_t **group;     /* [heads] -> [K], of over-clustering heads */
     double **share;      /* [heads] -> [K]: a cluster's share of its group */
     double *information; /* [heads], nats: of the head, or of its merged clusters */
@@ -30,71 +24,36 @@ static void free_room(restart *r) {
     mi_context *ctx = r->c->encoder->ctx;
     int32_t heads = r->c->encoder->heads;
     for (int32_t h = 0; h < heads; h++) {
-        if (r->joint != NULL)
-            mi__free(ctx, r->joint[h], width(r, h) * width(r, h), sizeof(double));
         if (r->group != NULL)
             mi__free(ctx, r->group[h], width(r, h), sizeof(int32_t));
         if (r->share != NULL)
             mi__free(ctx, r->share[h], width(r, h), sizeof(double));
     }
-    mi__free(ctx, r->joint, heads, sizeof *r->joint);
     mi__free(ctx, r->group, heads, sizeof *r->group);
     mi__free(ctx, r->share, heads, sizeof *r->share);
     mi__free(ctx, r->information, heads, sizeof *r->information);
     mi__free(ctx, r->teacher, heads, sizeof *r->teacher);
-    mi__free(ctx, r->x, r->batch * r->numbers, sizeof *r->x);
-    mi__free(ctx, r->xt, r->batch * r->repeats * r->numbers, sizeof *r->xt);
 }
 
 static mi_status make_room(restart *r) {
     mi_context *ctx = r->c->encoder->ctx;
     int32_t heads = r->c->encoder->heads;
-    r->joint = mi__alloc_zero(ctx, heads, sizeof *r->joint);
     r->group = mi__alloc_zero(ctx, heads, sizeof *r->group);
     r->share = mi__alloc_zero(ctx, heads, sizeof *r->share);
     r->information = mi__alloc_zero(ctx, heads, sizeof *r->information);
     r->teacher = mi__alloc_zero(ctx, heads, sizeof *r->teacher);
-    r->x = mi__alloc(ctx, r->batch * r->numbers, sizeof *r->x);
-    r->xt = mi__alloc(ctx, r->batch * r->repeats * r->numbers, sizeof *r->xt);
-    if (r->joint == NULL || r->group == NULL || r->share == NULL || r->information == NULL ||
-        r->teacher == NULL || r->x == NULL || r->xt == NULL)
+    if (r->group == NULL || r->share == NULL || r->information == NULL || r->teacher == NULL)
         return MI_E_NOMEM;
     for (int32_t h = 0; h < heads; h++) {
-        r->joint[h] = mi__alloc_zero(ctx, width(r, h) * width(r, h), sizeof(double));
         r->group[h] = mi__alloc_zero(ctx, width(r, h), sizeof(int32_t));
         r->share[h] = mi__alloc_zero(ctx, width(r, h), sizeof(double));
-        if (r->joint[h] == NULL || r->group[h] == NULL || r->share[h] == NULL)
+        if (r->group[h] == NULL || r->share[h] == NULL)
             return MI_E_NOMEM;
     }
     return MI_OK;
 }
 
-/* -- measuring -------------------------------------------------------------------------------- */
-
-static mi_status forward_next(restart *r) {
-    mi_encoder *e = r->c->encoder;
-    MI__TRY(mi_pairs_next(r->pairs, r->x, r->xt, NULL));
-    MI__TRY(mi__encoder_begin(e, r->rows, false));
-    MI__TRY(mi__encoder_put(e, 0, r->batch, r->x));
-    MI__TRY(mi__encoder_put(e, r->batch, r->rows - r->batch, r->xt));
-    mi__encoder_run(e);
-    return MI_OK;
-}
-
-/* joint[K][K] += z^T zt, over all twins. One head a call, so that heads may run side by side. */
-static void add_joint(void *arg, int64_t head) {
-    const restart *r = arg;
-    int64_t k = width(r, (int32_t)head);
-    const float *z = r->c->encoder->head[head].y, *zt = z + r->batch * k;
-    for (int64_t i = 0; i < r->batch * r->repeats; i++) {
-        const float *a = z + i / r->repeats * k, *b = zt + i * k;
-        for (int64_t p = 0; p < k; p++) {
-            double *row = r->joint[head] + p * k, ap = a[p];
-            for (int64_t q = 0; q < k; q++)
-                row[q] += ap * (double)b[q];
-        }
-    }
-}
+/* -- merging --------------------------------------------------------------------------------- */
 
 /* What part of its group each cluster of an over-clustering head makes up. */
 static void find_shares(restart *r, int32_t head) {
@@ -102,7 +61,7 @@ static void find_shares(restart *r, int32_t head) {
     double *share = r->share[head];
     for (int64_t p = 0; p < k; p++)
         for (int64_t q = 0; q < k; q++)
-            share[p] += r->joint[head][p * k + q];
+            share[p] += r->joints.joint[head][p * k + q];
     for (int32_t g = 0; g < r->c->options.classes; g++) {
         double total = 0;
         for (int64_t p = 0; p < k; p++)
@@ -113,21 +72,18 @@ static void find_shares(restart *r, int32_t head) {
     }
 }
 
-static mi_status measure(restart *r, int64_t batches) {
+static mi_status merge(restart *r) {
     mi_encoder *e = r->c->encoder;
-    for (int64_t b = 0; b < batches; b++) {
-        MI__TRY(forward_next(r));
-        mi__parallel_for(e->ctx, e->heads, add_joint, r);
-    }
     for (int32_t h = 0; h < e->heads; h++) {
         int64_t k = width(r, h);
+        const double *joint = r->joints.joint[h];
         if (k > r->c->options.classes) {
-            MI__TRY(mi_iic_merge(e->ctx, k, r->joint[h], 0, r->c->options.classes, r->group[h],
+            MI__TRY(mi_iic_merge(e->ctx, k, joint, 0, r->c->options.classes, r->group[h],
                                  &r->information[h]));
             find_shares(r, h);
         } else {
             double loss;
-            MI__TRY(mi_iic_joint_loss(k, r->joint[h], 0, 1, &loss));
+            MI__TRY(mi_iic_joint_loss(k, joint, 0, 1, &loss));
             r->information[h] = -loss;
         }
     }
@@ -181,9 +137,10 @@ static void fill_gradient(const restart *r, int32_t head) {
     const int32_t *group = r->group[teacher];
     int64_t from = width(r, teacher), to = width(r, head);
     const float *y = e->head[head].y, *source = e->head[teacher].y;
-    float *dy = e->head[head].dy, scale = 1 / (float)r->rows;
-    for (int64_t i = 0; i < r->rows; i++) {
-        int64_t image = i < r->batch ? i : (i - r->batch) / r->repeats;
+    const int64_t rows = r->joints.rows, batch = r->joints.batch;
+    float *dy = e->head[head].dy, scale = 1 / (float)rows;
+    for (int64_t i = 0; i < rows; i++) {
+        int64_t image = i < batch ? i : (i - batch) / r->joints.repeats;
         for (int64_t k = 0; k < to; k++)
             dy[i * to + k] = y[i * to + k] * scale;
         for (int64_t p = 0; p < from; p++)
@@ -210,7 +167,7 @@ static mi_status teach(restart *r, int64_t batches) {
         }
     }
     for (int64_t b = 0; b < batches; b++) {
-        MI__TRY(forward_next(r));
+        MI__TRY(mi__joints_next(&r->joints));
         for (int32_t h = 0; h < e->heads; h++)
             if (learns[h])
                 fill_gradient(r, h);
@@ -227,9 +184,8 @@ static mi_status teach(restart *r, int64_t batches) {
 
 /* -- the call --------------------------------------------------------------------------------- */
 
-static mi_status check(restart *r, int64_t batches) {
+static mi_status check(const restart *r) {
     const mi_encoder *e = r->c->encoder;
-    int32_t size, channels;
     bool over = false;
     for (int32_t h = 0; h < e->heads; h++)
         over = over || width(r, h) > r->c->options.classes;
@@ -238,16 +194,6 @@ static mi_status check(restart *r, int64_t batches) {
                         r->c->options.classes);
     if (r->c->optimizer == NULL)
         return mi__fail(MI_E_STATE, "the clustering was made without an optimizer");
-    if (batches < 1)
-        return mi__fail(MI_E_ARG, "batches must be at least 1, got %" PRId64, batches);
-    MI__TRY(mi_pairs_sizes(r->pairs, &r->batch, &r->repeats, &size, &channels));
-    if (size != e->in.h || size != e->in.w || channels != e->in.c)
-        return mi__fail(MI_E_SHAPE,
-                        "pairs have views of %d x %d x %d, the encoder takes %" PRId64 " x %" PRId64
-                        " x %" PRId64,
-                        size, size, channels, e->in.h, e->in.w, e->in.c);
-    r->rows = r->batch * (1 + (int64_t)r->repeats);
-    r->numbers = (int64_t)size * size * channels;
     return MI_OK;
 }
 
@@ -255,17 +201,18 @@ mi_status mi_cluster_restart(mi_cluster *cluster, mi_pairs *pairs, int64_t batch
                              int32_t *count) {
     MI__NEED(cluster);
     MI__NEED(pairs);
-    restart r = {.c = cluster, .pairs = pairs};
-    MI__TRY(check(&r, batches));
+    restart r = {.c = cluster};
+    MI__TRY(check(&r));
     int32_t chosen = 0;
-    int64_t position = mi_pairs_position(pairs);
-    mi_status status = make_room(&r);
+    mi_status status = mi__joints_begin(&r.joints, cluster, pairs, batches);
     if (status == MI_OK)
-        status = measure(&r, batches);
+        status = make_room(&r);
+    if (status == MI_OK)
+        status = merge(&r);
     if (status == MI_OK && (chosen = choose_teachers(&r)) > 0)
         status = teach(&r, batches);
     free_room(&r);
-    mi_status returned = mi_pairs_seek(pairs, position);
+    mi_status returned = mi__joints_end(&r.joints);
     MI__TRY(status);
     MI__TRY(returned);
     cluster->restarts++;

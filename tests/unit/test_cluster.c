@@ -283,6 +283,59 @@ START_TEST(a_restart_teaches_the_merged_clusters) {
 }
 END_TEST
 
+/* The loss of the summed joint matrices, computed here from predictions. */
+static double loss_of_batches(fixture *f, int32_t head, int batches) {
+    enum { MOST = 20 };
+    const int64_t k = mi_encoder_width(f->encoder, head);
+    float z[BATCH * MOST], zt[BATCH * REPEATS * MOST];
+    double joint[MOST * MOST] = {0}, loss;
+    const int64_t position = mi_pairs_position(f->pairs);
+    for (int b = 0; b < batches; b++) {
+        OK(mi_pairs_next(f->pairs, f->x, f->xt, NULL));
+        OK(mi_cluster_predict(f->cluster, head, BATCH, f->x, NULL, z));
+        OK(mi_cluster_predict(f->cluster, head, BATCH * REPEATS, f->xt, NULL, zt));
+        for (int64_t i = 0; i < BATCH * REPEATS; i++)
+            for (int64_t p = 0; p < k * k; p++)
+                joint[p] += (double)z[i / REPEATS * k + p / k] * (double)zt[i * k + p % k];
+    }
+    OK(mi_pairs_seek(f->pairs, position));
+    OK(mi_iic_joint_loss(k, joint, 0, head < 2 ? 3 : 1, &loss));
+    return loss;
+}
+
+START_TEST(what_is_measured_is_the_loss_of_all_batches) {
+    fixture f = make(2, NET, 0);
+    mi_cluster_options o = {.struct_size = sizeof o, .lambda = 3};
+    double losses[3], expected[3];
+    mi_cluster_score score[3] = {{.struct_size = sizeof score[0]}};
+    mi_cluster_destroy(f.cluster);
+    OK(mi_cluster_create(f.encoder, f.optimizer, &o, &f.cluster));
+    train(&f, 25);
+    for (int32_t h = 0; h < 3; h++)
+        expected[h] = loss_of_batches(&f, h, 4);
+    OK(mi_cluster_measure(f.cluster, f.pairs, 4, losses));
+    ck_assert_int_eq(mi_pairs_position(f.pairs), 25);
+    OK(mi_cluster_evaluate(f.cluster, f.set, score));
+    for (int32_t h = 0; h < 3; h++) {
+        ck_assert_double_eq_tol(losses[h], expected[h], 1e-6);
+        ck_assert_double_eq(score[h].loss, losses[h]);
+    }
+    ck_assert_int_eq(mi_cluster_select(f.cluster), losses[1] < losses[0]);
+
+    FAILS(MI_E_ARG, "got 0", mi_cluster_measure(f.cluster, f.pairs, 0, losses));
+    FAILS(MI_E_ARG, "pairs", mi_cluster_measure(f.cluster, NULL, 1, losses));
+    mi_pairs_options po = {.struct_size = sizeof po, .batch = BATCH, .size = 20};
+    mi_pairs *other;
+    OK(mi_pairs_create(f.context, f.set, &po, &other));
+    FAILS(MI_E_SHAPE, "20 x 20", mi_cluster_measure(f.cluster, other, 1, losses));
+    mi_pairs_destroy(other);
+    OK(mi_cluster_evaluate(f.cluster, f.set, score));
+    for (int32_t h = 0; h < 3; h++)
+        ck_assert_double_eq(score[h].loss, losses[h]);
+    destroy(&f);
+}
+END_TEST
+
 START_TEST(scores_agree_with_predictions) {
     fixture f = make(2, NET, 0);
     train(&f, 30);
@@ -418,6 +471,7 @@ END_TEST
 UNIT_MAIN("cluster", the_loss_falls, the_step_is_the_gradient_of_the_loss,
           runs_repeat_at_any_number_of_threads, checkpoints_resume_bit_for_bit,
           a_failing_restore_changes_nothing, a_restore_of_bad_numbers_changes_nothing,
-          a_restart_teaches_the_merged_clusters, scores_agree_with_predictions,
-          a_step_that_overflows_changes_nothing, a_gradient_that_overflows_changes_nothing,
-          a_newer_host_gets_what_is_known, wrong_use_is_told)
+          a_restart_teaches_the_merged_clusters, what_is_measured_is_the_loss_of_all_batches,
+          scores_agree_with_predictions, a_step_that_overflows_changes_nothing,
+          a_gradient_that_overflows_changes_nothing, a_newer_host_gets_what_is_known,
+          wrong_use_is_told)

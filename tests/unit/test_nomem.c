@@ -50,6 +50,7 @@ static mi_status use(run *r, const char *path) {
     MI__TRY(mi_pairs_next(r->pairs, x, xt, NULL));
     MI__TRY(mi_cluster_step(r->cluster, BATCH, x, REPEATS, xt, NULL));
     MI__TRY(mi_cluster_restart(r->cluster, r->pairs, 1, NULL));
+    MI__TRY(mi_cluster_measure(r->cluster, r->pairs, 1, NULL));
     mi_status status = mi_cluster_evaluate(r->cluster, r->set, score);
     ck_assert_msg((status == MI_OK) == (score[0].classes != 0), "scores of a failure were given");
     MI__TRY(status);
