@@ -10,6 +10,7 @@ which is minus the mutual information for lambda = 1.
 """
 from __future__ import annotations
 
+import functools
 from ctypes import byref, c_double, c_int64, sizeof
 from typing import Any, Mapping, NamedTuple, Sequence
 
@@ -57,6 +58,11 @@ _MAPS = {4: (_abi.mi_iic_maps_f32, lib.mi_iic_eval_maps_f32),
 _MAPS_SIZE = sizeof(_abi.mi_iic_maps_f32)
 
 
+@functools.lru_cache(maxsize=64)  # making a type takes longer than a call
+def _array_of(size: int, count: int) -> type:
+    return _HEADS[size] * count
+
+
 class _Heads:
     """The structs of some heads, and the arrays that they point to."""
 
@@ -69,7 +75,7 @@ class _Heads:
                        [_head(z, zt, weight, repeats, grad, out, '')])
         first = self.arrays[0][0]
         self.n, self.size = first.shape[0], first.itemsize
-        self.structs = (_HEADS[self.size] * len(self.arrays))(*[
+        self.structs = _array_of(self.size, len(self.arrays))(*[
             (a.shape[1], address(a), ld(a), address(b), ld(b), address(da), ld(da), address(db),
              ld(db), address(w)) for a, b, w, da, db in self.arrays])
 
