@@ -11,6 +11,7 @@ from ctypes import byref
 from typing import Callable
 
 from . import _abi
+from ._errors import ArgumentError
 from ._handle import Handle, expect
 from ._library import lib
 from ._options import fill
@@ -44,6 +45,8 @@ class Context(Handle):
 
     def __init__(self, *, seed: int = 0, threads: int = 0,
                  log: Callable[[int, str], object] | None = None) -> None:
+        if log is not None and not callable(log):
+            raise ArgumentError(f'log is {log!r}: a function of a level and a text is needed')
         number = next(_numbers)
         options = fill(_abi.mi_context_options, {'seed': seed, 'threads': threads})
         options.log = _log

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Contexts: seed, threads, log, and what outlives them."""
+import gc
+import logging
+import sys
+import threading
+import weakref
+
+import numpy as np
+import pytest
+
+import libmi
+from libmi import Context, context
+
+
+def talk(of):
+    """Something that a context's log hears of."""
+    return libmi.Encoder('dense 4', height=2, width=2, context=of)
+
+
+def test_threads():
+    assert Context(threads=3).threads == 3
+    assert Context().threads >= 1
+    assert repr(Context(threads=2)) == 'Context(threads=2)'
+
+
+def test_seed_is_the_default_one():
+    def weights(seed):
+        encoder = talk(Context(seed=seed, threads=1))
+        return np.array(encoder.parameters[next(iter(encoder.parameters))])
+
+    np.testing.assert_array_equal(weights(7), weights(7))
+    assert (weights(7) != weights(8)).any()
+
+
+@pytest.mark.parametrize('options, words', [
+    ({'threads': -1}, 'threads must be in 0 to 1024, got -1'),
+    ({'threads': 2 ** 31}, 'threads is 2147483648'),
+    ({'threads': 1.5}, 'threads is 1.5: a whole number is needed'),
+    ({'seed': -1}, 'seed is -1'),
+    ({'seed': 2 ** 64}, 'seed is 18446744073709551616'),
+    ({'log': 'a file'}, "log is 'a file': a function of a level and a text is needed"),
+])
+def test_options_that_are_refused(options, words):
+    with pytest.raises(libmi.ArgumentError, match=words):
+        Context(**options)
+
+
+def test_one_default_for_all():
+    assert context.default() is context.default()
+    found = []
+    context.default().close()
+    barrier = threading.Barrier(8)
+
+    def ask():
+        barrier.wait()
+        found.append(context.default())
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 8 and len(set(map(id, found))) == 1
+
+
+# -- the log -----------------------------------------------------------------------------------
+
+def test_log_reaches_logging(caplog):
+    with caplog.at_level(logging.DEBUG, logger='libmi'):
+        talk(Context(threads=1))
+    (record,) = [r for r in caplog.records if 'kernels' in r.getMessage()]
+    assert record.name == 'libmi' and record.levelno in (logging.INFO, logging.WARNING)
+
+
+def test_log_reaches_a_function(caplog):
+    heard, threads = [], set()
+
+    def hear(level, text):
+        heard.append((level, text))
+        threads.add(threading.get_ident())
+
+    with caplog.at_level(logging.DEBUG, logger='libmi'):
+        talk(Context(threads=1, log=hear))
+    assert any(level == logging.INFO and 'kernels' in text for level, text in heard)
+    assert threads == {threading.get_ident()} and caplog.records == []
+
+
+def test_logs_are_not_mixed_up():
+    heard = {number: [] for number in range(3)}
+    contexts = [Context(threads=1, log=lambda _level, text, to=to: to.append(text))
+                for to in heard.values()]
+    talk(contexts[1])
+    assert [bool(texts) for texts in heard.values()] == [False, True, False]
+
+
+@pytest.fixture
+def unraisable(monkeypatch):
+    found = []
+    monkeypatch.setattr(sys, 'unraisablehook', lambda args: found.append(args.exc_value))
+    return found
+
+
+def test_log_that_raises(unraisable):
+    def fail(_level, text):
+        raise KeyError(text)
+
+    encoder = talk(Context(threads=1, log=fail))
+    assert encoder.forward(np.zeros((1, 2, 2, 1), np.float32))
+    assert unraisable and all(isinstance(error, KeyError) for error in unraisable)
+
+
+def test_log_that_uses_its_own_handle(unraisable):
+    answers = []
+
+    def hear(_level, _text):
+        answers.append((repr(own), own.threads))
+        libmi.Assignment(own)
+
+    own = Context(threads=1, log=hear)
+    talk(own)
+    assert answers[0] == ('Context(threads=1)', 1)
+    assert {str(error) for error in unraisable} == {
+        'this Context is at work: a callback cannot use it'}
+    assert libmi.Assignment(own).solve(np.eye(2)).total == 0
+
+
+def test_log_that_closes_its_own_handle(unraisable):
+    own = Context(threads=1, log=lambda *_: own.close())
+    talk(own)
+    assert not own.closed and unraisable
+    own.close()
+    assert own.closed
+
+
+def test_log_that_uses_other_handles():
+    totals = []
+    other = libmi.Assignment()
+    own = Context(threads=1, log=lambda *_: totals.append(other.solve(np.eye(2)).total))
+    talk(own)
+    assert totals and set(totals) == {0}
+
+
+# -- what outlives what ------------------------------------------------------------------------
+
+def test_handles_outlive_their_context():
+    own = Context(threads=2)
+    solver, encoder = libmi.Assignment(own), talk(own)
+    gone = weakref.ref(own)
+    own.close()
+    del own
+    gc.collect()
+    assert gone() is not None  # for its log: they hold it
+    assert solver.solve(np.eye(3)).total == 0
+    encoder.forward(np.zeros((64, 2, 2, 1), np.float32))
+    del solver, encoder
+    gc.collect()
+    assert gone() is None
+
+
+def test_contexts_leave_no_trace():
+    before = len(context._logs)
+    for _ in range(20):
+        Context(threads=1, log=print)
+    gc.collect()
+    assert len(context._logs) == before
