@@ -198,7 +198,7 @@ def test_what_does_not_fit_is_said():
         loss(x.long(), x)
     with pytest.raises(libmi.DTypeError, match=r'u is torch\.bfloat16: .* u\.float\(\)'):
         loss(x.bfloat16(), x)
-    with pytest.raises(libmi.DTypeError, match=r'v is torch\.float64 .* give v\.to\(torch\.float32'):
+    with pytest.raises(libmi.DTypeError, match=r'v is torch\.float64 .* v\.to\(torch\.float32'):
         loss(x, x.double())
     with pytest.raises(libmi.DTypeError, match='v is .* on meta'):
         loss(x, x.to('meta'))
@@ -297,7 +297,8 @@ def test_state_dict_has_the_moving_average(tmp_path):
 
 
 def test_repr_says_kind_and_parameters():
-    assert repr(losses.BoundLoss('smile', tau=2)) == "BoundLoss('smile', diagonal=0, shift=1, tau=2)"
+    smile = losses.BoundLoss('smile', tau=2)
+    assert repr(smile) == "BoundLoss('smile', diagonal=0, shift=1, tau=2)"
     assert repr(losses.IICLoss(2.)) == 'IICLoss(lambda_=2.0, repeats=1, asymmetric=False)'
 
 
