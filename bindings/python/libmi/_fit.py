@@ -139,13 +139,14 @@ def _at_least(value: Any, name: str, least: int) -> int:
 
 
 def fit(cluster: Cluster, pairs: Pairs, epochs: int, *, restarts: int, restart_batches: int,
-        test: Dataset | None, measures: int,
+        measure_batches: int, test: Dataset | None, measures: int,
         progress: bool | Callable[[Progress], object] | None, csv: Any) -> list[Row]:
     """See `Cluster.fit`."""
     epochs, measures = _at_least(epochs, 'epochs', 1), _at_least(measures, 'measures', 1)
     last_restart = min(_at_least(restarts, 'restarts', 0), epochs - 1) if cluster._over else 0
     restart_batches = _at_least(restart_batches, 'restart_batches', 1)
     callback = progress if callable(progress) else None
+    measure_batches = _at_least(measure_batches, 'measure_batches', 1)
     steps, done = pairs.batches, pairs.position
     if cluster._late and done == 0 and last_restart == 0:
         warnings.warn('late heads wait for a restart, and there will be none: give epochs=2 or '
@@ -163,11 +164,13 @@ def fit(cluster: Cluster, pairs: Pairs, epochs: int, *, restarts: int, restart_b
                 epoch, step = done // steps + 1, done % steps + 1
                 done += 1
                 shown.step(f'loss {loss:.4f}')
+                if step == steps and epoch <= last_restart:
+                    count = cluster.restart(pairs, restart_batches)
+                    shown.say(f'{count} of {len(cluster.heads)} heads start anew from merged '
+                              'over-clusters')
+                if step == steps:
+                    cluster.measure(pairs, measure_batches)
                 if step * measures // steps != (step - 1) * measures // steps:
-                    if step == steps and epoch <= last_restart:
-                        count = cluster.restart(pairs, restart_batches)
-                        shown.say(f'{count} of {len(cluster.heads)} heads start anew from '
-                                  'merged over-clusters')
                     shown.say(_say(measured.add(done / steps, loss)))
                 if callback is not None and callback(Progress(
                         epoch, epochs, step, steps, loss, report.rate, report.selected)):

@@ -35,7 +35,7 @@ class Score(NamedTuple):
     """How a head did on a labelled set."""
 
     classes: int  #: the head's K
-    loss: float  #: running loss of training, nats
+    loss: float  #: running loss of training, or what was measured, nats
     accuracy: float  #: under the best one-to-one naming
     majority: float  #: each cluster named by its most frequent class
     nmi: float  #: normalised mutual information, arithmetic
@@ -53,8 +53,8 @@ def _work(pairs: Pairs | None) -> ContextManager[int | None]:
 class Cluster(Handle):
     """A clustering of images by an encoder with softmax heads, trained without a label.
 
-    It takes turns with its encoder, whose outputs and gradients `step`, `restart`, `predict` and
-    `evaluate` replace.
+    It takes turns with its encoder, whose outputs and gradients `step`, `restart`, `measure`,
+    `predict` and `evaluate` replace.
 
     Parameters
     ----------
@@ -139,6 +139,28 @@ class Cluster(Handle):
             check(lib.mi_cluster_restart(cluster, p, batches, byref(count)))
         return count.value
 
+    def measure(self, pairs: Pairs, batches: int = 100) -> np.ndarray:
+        """Measures every head's loss over many batches at once, and remembers it.
+
+        The choice of a head by it is much surer than by running losses, which are means over
+        batches; later steps go on averaging from there.
+
+        Parameters
+        ----------
+        pairs : where images come from; the batches that come next stay to be given again
+        batches : some 50,000 pairs in all tell losses apart by a thousandth of a nat
+
+        Returns
+        -------
+        losses : [heads] float64, nats
+        """
+        expect(pairs, Pairs, 'pairs')
+        batches, losses = whole(batches, 'batches'), np.empty(len(self._encoder.widths))
+        with self._work as cluster, pairs._work as p:
+            self._encoder._shape = None
+            check(lib.mi_cluster_measure(cluster, p, batches, address(losses)))
+        return losses
+
     def predict(self, x: Any, head: int | None = None, probability: bool = False) -> Any:
         """Clusters images.
 
@@ -196,7 +218,7 @@ class Cluster(Handle):
             check(lib.mi_cluster_restore(cluster, p, name))
 
     def fit(self, pairs: Pairs, epochs: int = 4, *, restarts: int = 1, restart_batches: int = 80,
-            test: Dataset | None = None, measures: int = 1,
+            measure_batches: int = 100, test: Dataset | None = None, measures: int = 1,
             progress: bool | Callable[[Progress], object] | None = None,
             csv: Any = None) -> list[Row]:
         """Trains until `pairs` stands at the end of epoch `epochs`, from where it stands now.
@@ -211,9 +233,10 @@ class Cluster(Handle):
             counted
         restarts : after that many first epochs (not the last of all) stuck heads start anew,
             if there are over-clustering heads; late heads begin with the first of them
-        restart_batches : see `restart`
+        restart_batches, measure_batches : see `restart`, and `measure`, which chooses the head
+            at the end of each epoch
         test : labelled images to measure on; labels have no influence
-        measures : how often in an epoch
+        measures : how often in an epoch to take down a row
         progress : True: a bar by tqdm, or a line on the terminal. Or called with a `Progress`
             after each step; it stops the training by returning True or by raising
         csv : a file for the columns epoch, seconds, loss, head, head_loss, accuracy, nmi, ari:
@@ -225,7 +248,8 @@ class Cluster(Handle):
         history : a `Row` for each measure
         """
         return fit(self, pairs, epochs, restarts=restarts, restart_batches=restart_batches,
-                   test=test, measures=measures, progress=progress, csv=csv)
+                   measure_batches=measure_batches, test=test, measures=measures,
+                   progress=progress, csv=csv)
 
     def __repr__(self) -> str:
         told = 'closed' if self.closed else f'selected={self.selected}'

@@ -31,6 +31,11 @@ def make(dataset, description=SMALL, *, late=False, **options):
     return pairs, Cluster(encoder, optimizer, late_heads=late, **options)
 
 
+def fit(cluster, pairs, *arguments, **options):
+    """Few batches are enough here."""
+    return cluster.fit(pairs, *arguments, **{'restart_batches': 2, 'measure_batches': 3, **options})
+
+
 def weights(cluster):
     return np.concatenate([v.ravel() for v in cluster._encoder.parameters.values()])
 
@@ -90,12 +95,30 @@ def test_late_heads_wait_for_the_restart(digits):
     assert (cluster._encoder.parameters['head.0.weight'] != kept).any()
 
 
+def test_measuring_by_hand(digits):
+    pairs, cluster = make(digits, lambda_=1.5, over_lambda=2)
+    for _ in range(3):
+        cluster.step(*pairs.next())
+    losses = cluster.measure(pairs, 5)
+    assert pairs.position == 3
+    views = [np.repeat(v, r, axis=0) for v, r in zip(map(np.concatenate, zip(
+        *itertools.islice(pairs, 5))), (2, 1))]
+    heads = zip(*map(cluster._encoder.forward, views), (1.5, 1.5, 2))
+    np.testing.assert_allclose(losses, [iic(z, zt, w) for z, zt, w in heads], rtol=1e-4)
+    np.testing.assert_allclose([s.loss for s in cluster.evaluate(digits)], losses)
+    assert cluster.selected == int(np.argmin(losses[:2]))
+    for batches in (0, -1, 1.5, 2**70):
+        with pytest.raises(libmi.ArgumentError):
+            cluster.measure(pairs, batches)
+
+
 def test_outputs_are_gone_after_a_step(digits):
     pairs, cluster = make(digits)
     x, xt = pairs.next()
     encoder = cluster._encoder
     for use in (lambda: cluster.step(x, xt), lambda: cluster.predict(x),
-                lambda: cluster.evaluate(digits), lambda: cluster.restart(pairs, 1)):
+                lambda: cluster.evaluate(digits), lambda: cluster.restart(pairs, 1),
+                lambda: cluster.measure(pairs, 1)):
         encoder.forward(x[:1])
         use()
         with pytest.raises(libmi.StateError, match='forward'):
@@ -210,7 +233,7 @@ def test_files_refused(digits, tmp_path):
 
 def test_fit_is_the_loop_by_hand(digits):
     pairs, cluster = make(digits, late=True)
-    history = cluster.fit(pairs, 3, test=digits, restart_batches=2)
+    history = fit(cluster, pairs, 3, test=digits)
     assert [row.epoch for row in history] == [1, 2, 3] and pairs.position == 12
     pairs, by_hand = make(digits, late=True)
     loss = None
@@ -219,15 +242,17 @@ def test_fit_is_the_loop_by_hand(digits):
         loss = report.loss if loss is None else .98 * loss + .02 * report.loss
         if n == 4:
             by_hand.restart(pairs, 2)
+        if n % 4 == 0:
+            by_hand.measure(pairs, 3)
     np.testing.assert_array_equal(weights(cluster), weights(by_hand))
     score = by_hand.evaluate(digits)[by_hand.selected]
     assert history[-1] == (3, pytest.approx(loss), by_hand.selected, score.accuracy, score.nmi)
-    assert cluster.fit(pairs, 3) == []
+    assert fit(cluster, pairs, 3) == []
 
 
 def test_fit_without_restarts_and_test(digits):
     pairs, cluster = make(digits, 'dense 8 | softmax 10')
-    history = cluster.fit(pairs, 2, measures=2)
+    history = fit(cluster, pairs, 2, measures=2)
     assert [row.epoch for row in history] == [.5, 1, 1.5, 2]
     assert all(math.isnan(row.accuracy) and math.isnan(row.nmi) for row in history)
 
@@ -236,7 +261,7 @@ def test_late_heads_without_a_restart_are_told(digits):
     for options in ({'epochs': 1}, {'restarts': 0}):
         pairs, cluster = make(digits, late=True)
         with pytest.warns(UserWarning, match='late heads'):
-            cluster.fit(pairs, progress=lambda p: True, **options)
+            fit(cluster, pairs, progress=lambda p: True, **options)
 
 
 def test_a_callback_is_told_and_stops(digits):
@@ -246,7 +271,7 @@ def test_a_callback_is_told_and_stops(digits):
     def progress(p):
         seen.append(p)
         return p.epoch == 2 and p.step == 1
-    cluster.fit(pairs, 3, progress=progress, restarts=0)
+    fit(cluster, pairs, 3, progress=progress, restarts=0)
     assert [(p.epoch, p.step) for p in seen] == [(1, 1), (1, 2), (1, 3), (1, 4), (2, 1)]
     assert seen[0].epochs == 3 and seen[0].steps == 4 and seen[0].rate == .01
     assert pairs.position == 5
@@ -265,14 +290,14 @@ def fail():
 @pytest.mark.parametrize('at', [2, 4, 6, 8])
 def test_an_interrupted_fit_continues_to_the_bit(digits, stop, error, at):
     pairs, cluster = make(digits, late=True)
-    cluster.fit(pairs, 2, restart_batches=2)
+    fit(cluster, pairs, 2)
     pairs, again = make(digits, late=True)
     with pytest.raises(error):
-        again.fit(pairs, 2, restart_batches=2,
+        fit(again, pairs, 2,
                   progress=lambda p: stop() if 4 * (p.epoch - 1) + p.step == at else None)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert pairs.position == at
-    again.fit(pairs, 2, restart_batches=2)
+    fit(again, pairs, 2)
     np.testing.assert_array_equal(weights(again), weights(cluster))
 
 
@@ -286,15 +311,15 @@ def test_the_second_interrupt_does_not_wait(digits):
         interrupt()
         reached.append('second')
     with pytest.raises(KeyboardInterrupt):
-        cluster.fit(pairs, 1, progress=progress)
+        fit(cluster, pairs, 1, progress=progress)
     assert reached == ['first']
-    cluster.fit(pairs, 1)
+    fit(cluster, pairs, 1)
 
 
 def test_an_interrupt_is_raised_though_the_callback_stops(digits):
     pairs, cluster = make(digits)
     with pytest.raises(KeyboardInterrupt):
-        cluster.fit(pairs, 1, progress=lambda _: interrupt() or True)
+        fit(cluster, pairs, 1, progress=lambda _: interrupt() or True)
     assert pairs.position == 1
 
 
@@ -303,7 +328,7 @@ def test_a_handler_of_the_program_stays(digits):
     caught = []
     before = signal.signal(signal.SIGINT, lambda *_: caught.append(1))
     try:
-        cluster.fit(pairs, 1, progress=lambda _: interrupt())
+        fit(cluster, pairs, 1, progress=lambda _: interrupt())
     finally:
         signal.signal(signal.SIGINT, before)
     assert len(caught) == 4 and pairs.position == 4
@@ -315,7 +340,7 @@ def test_two_fits_at_once(digits):
 
     def work():
         pairs, cluster = make(digits)
-        cluster.fit(pairs, 2, test=digits, progress=lambda _: meeting.wait() and None)
+        fit(cluster, pairs, 2, test=digits, progress=lambda _: meeting.wait() and None)
         results.append(weights(cluster))
     threads = [threading.Thread(target=work) for _ in range(2)]
     for thread in threads:
@@ -329,17 +354,17 @@ def test_two_fits_at_once(digits):
 def test_a_callback_may_use_the_clustering(digits):
     pairs, cluster = make(digits)
     x = libmi.plain(digits, 12)
-    cluster.fit(pairs, 1, progress=lambda _: cluster.predict(x) is None)
+    fit(cluster, pairs, 1, progress=lambda _: cluster.predict(x) is None)
     assert pairs.position == 4
 
 
 @pytest.mark.parametrize('options', [
     {'epochs': 0}, {'epochs': 1.5}, {'epochs': 2**70}, {'measures': 0}, {'restarts': -1},
-    {'restart_batches': 0}, {'csv': 'a\0b'}, {'csv': 3.5}])
+    {'restart_batches': 0}, {'measure_batches': 0}, {'csv': 'a\0b'}, {'csv': 3.5}])
 def test_fit_refuses(digits, options):
     pairs, cluster = make(digits)
     with pytest.raises(libmi.ArgumentError):
-        cluster.fit(pairs, **options)
+        fit(cluster, pairs, **options)
     assert pairs.position == 0
 
 
@@ -349,7 +374,7 @@ def test_csv(digits, tmp_path):
     path = tmp_path / 'metrics.csv'
     path.write_text('old')
     pairs, cluster = make(digits)
-    history = cluster.fit(pairs, 1, test=digits, csv=path, measures=2)
+    history = fit(cluster, pairs, 1, test=digits, csv=path, measures=2)
     rows = list(csv.DictReader(path.open()))
     assert list(rows[0]) == ['epoch', 'seconds', 'loss', 'head', 'head_loss', 'accuracy', 'nmi',
                              'ari']
@@ -359,7 +384,7 @@ def test_csv(digits, tmp_path):
     assert float(rows[3]['accuracy']) == pytest.approx(scores[1].accuracy, abs=1e-6)
     assert float(rows[3]['head_loss']) == pytest.approx(scores[1].loss, abs=1e-6)
     assert float(rows[2]['loss']) == pytest.approx(history[1].loss, abs=1e-6)
-    cluster.fit(pairs, 2, csv=path)
+    fit(cluster, pairs, 2, csv=path)
     more = list(csv.DictReader(path.open()))
     assert more[:4] == rows and len(more) == 5
     assert more[4]['epoch'] == '2' and math.isnan(float(more[4]['accuracy']))
@@ -371,9 +396,9 @@ def test_csv_is_tried_before_the_training(digits, tmp_path):
     folder = tmp_path / 'folder'
     folder.mkdir()
     with pytest.raises(OSError):
-        cluster.fit(pairs, 1, csv=tmp_path / 'nowhere' / 'x.csv')
+        fit(cluster, pairs, 1, csv=tmp_path / 'nowhere' / 'x.csv')
     with pytest.raises(OSError):
-        cluster.fit(pairs, 1, csv=folder)
+        fit(cluster, pairs, 1, csv=folder)
     assert pairs.position == 0 and list(tmp_path.iterdir()) == [folder]
 
 
@@ -387,11 +412,11 @@ def test_lines_without_tqdm(digits, monkeypatch):
     for stream, spoken in ((Terminal(), True), (io.StringIO(), False)):
         monkeypatch.setattr(sys, 'stderr', stream)
         pairs, cluster = make(digits)
-        cluster.fit(pairs, 1, test=digits, progress=True)
+        fit(cluster, pairs, 1, test=digits, progress=True)
         text = stream.getvalue()
         assert ('step 4 of 4' in text) == ('epoch 1: loss' in text) == spoken
     monkeypatch.setattr(sys, 'stderr', None)
-    cluster.fit(pairs, 1, progress=True)
+    fit(cluster, pairs, 1, progress=True)
 
 
 def test_a_bar_of_tqdm(digits, monkeypatch):
@@ -399,13 +424,13 @@ def test_a_bar_of_tqdm(digits, monkeypatch):
     stream = Terminal()
     monkeypatch.setattr(sys, 'stderr', stream)
     pairs, cluster = make(digits, late=True)
-    cluster.fit(pairs, 2, test=digits, progress=True, restart_batches=1)
+    fit(cluster, pairs, 2, test=digits, progress=True)
     assert '8/8' in stream.getvalue() and 'start anew' in stream.getvalue()
 
 
 def test_silence(digits, capfd):
     pairs, cluster = make(digits)
-    cluster.fit(pairs, 1, test=digits)
+    fit(cluster, pairs, 1, test=digits)
     assert capfd.readouterr() == ('', '')
 
 
@@ -422,7 +447,8 @@ def test_clusterings_refused(digits):
     for make_it, words in ((lambda: Cluster('dense'), 'encoder is a str'),
                            (lambda: Cluster(encoder, 5), 'optimizer is a int'),
                            (lambda: Cluster(encoder).evaluate(5), 'dataset is a int'),
-                           (lambda: Cluster(encoder).restart(5), 'pairs is a int')):
+                           (lambda: Cluster(encoder).restart(5), 'pairs is a int'),
+                           (lambda: Cluster(encoder).measure(5), 'pairs is a int')):
         with pytest.raises(TypeError, match=words):
             make_it()
     with pytest.raises(libmi.ArgumentError):
@@ -440,7 +466,7 @@ def test_without_an_optimizer(digits):
     cluster = Cluster(Encoder(SMALL, height=12))
     assert len(cluster.evaluate(digits)) == 3
     for use in (lambda: cluster.step(*pairs.next()), lambda: cluster.restart(pairs),
-                lambda: cluster.fit(pairs)):
+                lambda: fit(cluster, pairs)):
         with pytest.raises(libmi.StateError):
             use()
 
@@ -450,8 +476,9 @@ def test_the_end(digits):
     x, xt = pairs.next()
     assert repr(cluster) == f'Cluster({SMALL!r}, selected=0)'
     pairs.close()
-    for use in (lambda: cluster.restart(pairs), lambda: cluster.save('x', pairs),
-                lambda: cluster.fit(pairs)):
+    for use in (lambda: cluster.restart(pairs), lambda: cluster.measure(pairs),
+                lambda: cluster.save('x', pairs),
+                lambda: fit(cluster, pairs)):
         with pytest.raises(libmi.StateError, match='Pairs is closed'):
             use()
     cluster.close()
@@ -486,7 +513,7 @@ def test_any_order_of_ends(first, close):
 
 def test_garbage_goes_without_a_cycle(digits):
     pairs, cluster = make(digits)
-    cluster.fit(pairs, 1)
+    fit(cluster, pairs, 1)
     gc.disable()
     try:
         ends = [x._end for x in (pairs, cluster, cluster._optimizer, cluster._encoder)]
