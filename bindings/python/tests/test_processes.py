@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import libmi
+from libmi import _handle
 
 needs_fork = pytest.mark.skipif(not hasattr(os, 'fork'), reason='the system has no fork')
 
@@ -125,6 +126,13 @@ def test_the_child_ends_what_it_did_not_make(end):
         pairs.next()
         net.forward(x)
     ''') == ['clean']
+
+
+def test_what_is_destroyed_after_a_fork():
+    destroyed, generation = [], _handle._Process.generation
+    _handle._end(destroyed.append, 1, generation - 1)
+    _handle._end(destroyed.append, 2, generation)
+    assert destroyed == [2]
 
 
 @needs_fork
