@@ -245,6 +245,7 @@ def test_fit_is_the_loop_by_hand(digits):
         if n % 4 == 0:
             by_hand.measure(pairs, 3)
     np.testing.assert_array_equal(weights(cluster), weights(by_hand))
+    assert cluster.evaluate(digits) == by_hand.evaluate(digits)
     score = by_hand.evaluate(digits)[by_hand.selected]
     assert history[-1] == (3, pytest.approx(loss), by_hand.selected, score.accuracy, score.nmi)
     assert fit(cluster, pairs, 3) == []
