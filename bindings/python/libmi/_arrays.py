@@ -23,11 +23,6 @@ BYTES = (np.dtype(np.uint8),)
 _addressof, _from_buffer = ctypes.addressof, ctypes.c_char.from_buffer
 
 
-def suffix(array: np.ndarray) -> str:
-    """`f32` or `f64`, the end of a function's name."""
-    return 'f32' if array.itemsize == 4 else 'f64'
-
-
 def address(array: np.ndarray | None) -> int | None:
     """Where an array begins, None for None. The caller keeps the array alive."""
     if array is None:
@@ -127,7 +122,9 @@ def _has_rows(a: np.ndarray) -> bool:
 
 def stride(a: np.ndarray) -> int:
     """The row stride in elements of a matrix that `array(rows=True)` let pass."""
-    return max(a.strides[0] // a.itemsize, a.shape[1]) if a.shape[0] > 1 else a.shape[1]
+    if a.flags.c_contiguous:
+        return a.shape[1]
+    return a.strides[0] // a.itemsize
 
 
 def output(value: Any, name: str, dtype: np.dtype, shape: Sequence[int], *,

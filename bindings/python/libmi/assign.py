@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import _abi, context as _context
-from ._arrays import FLOATS, address, array, stride, suffix
+from ._arrays import FLOATS, address, array, stride
 from ._errors import ArgumentError, DTypeError, ShapeError, check
 from ._handle import Handle
 from ._library import lib
+
+_SOLVE = {4: lib.mi_assign_solve_f32, 8: lib.mi_assign_solve_f64}  # by the size of an element
 
 
 class Matching(NamedTuple):
@@ -33,7 +35,6 @@ class Assignment(Handle):
         self._context = _context.chosen(context)
         with self._context._work as c:
             self._open('mi_assign_create', c)
-        self._functions = {'f32': lib.mi_assign_solve_f32, 'f64': lib.mi_assign_solve_f64}
 
     def solve(self, cost: Any, *, maximize: bool = False) -> Matching:
         """Solves one problem.
@@ -54,7 +55,7 @@ class Assignment(Handle):
         row_to_col, col_to_row = np.empty(rows, np.int64), np.empty(cols, np.int64)
         total = c_double()
         with self._work as solver:
-            check(self._functions[suffix(cost)](
+            check(_SOLVE[cost.itemsize](
                 solver, rows, cols, address(cost), stride(cost),
                 _abi.MI_ASSIGN_MAXIMIZE if maximize else _abi.MI_ASSIGN_MINIMIZE,
                 address(row_to_col), address(col_to_row), byref(total)))
@@ -119,6 +120,9 @@ def _taken() -> Assignment:
 
 
 def _matrix(value: Any) -> np.ndarray:
+    if (type(value) is np.ndarray and value.dtype in FLOATS and value.ndim == 2
+            and value.flags.carray):
+        return value  # the ordinary case, quickly
     if np.ma.is_masked(value):
         raise ArgumentError('cost_matrix is masked: give cost_matrix.filled() with infinity '
                             'where a pair is forbidden')

@@ -282,7 +282,7 @@ def test_calls_allocate_nothing_for_good():
     calls(300)
     gc.collect()
     before = resident()
-    calls(12_000)  # 10^5 calls of C
+    calls(10_000)  # 10^5 calls of C
     gc.collect()
     assert resident() - before < 2 ** 20
     tracemalloc.start()
