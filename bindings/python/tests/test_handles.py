@@ -280,11 +280,14 @@ def test_calls_allocate_nothing_for_good():
                 pass
 
     calls(300)
-    gc.collect()
-    before = resident()
-    calls(10_000)  # 10^5 calls of C
-    gc.collect()
-    assert resident() - before < 2 ** 20
+    growth = []
+    for _ in range(3):  # 10^5 calls of C in all; what leaks does so every time
+        gc.collect()
+        before = resident()
+        calls(3500)
+        gc.collect()
+        growth.append(resident() - before)
+    assert min(growth) < 2 ** 16
     tracemalloc.start()
     try:
         calls(50)
