@@ -2,6 +2,7 @@
 """Linear assignment: the solver, and the function with SciPy's signature."""
 import inspect
 import itertools
+import signal
 import threading
 
 import numpy as np
@@ -190,6 +191,22 @@ def test_threads():
         thread.join()
     assert wrong == []
     assert len(assign._idle) <= 9
+
+
+@pytest.mark.skipif(not hasattr(signal, 'setitimer'), reason='the system has no timers')
+def test_signal_handlers_in_the_midst_of_a_call():
+    cost, answers = np.random.default_rng(4).random((60, 60)), []
+    expected = linear_sum_assignment(cost)[1].tolist()
+    old = signal.signal(signal.SIGALRM, lambda *_: answers.append(
+        linear_sum_assignment(-np.eye(3))[1].tolist()))
+    signal.setitimer(signal.ITIMER_REAL, 1e-3, 1e-3)
+    try:
+        while len(answers) < 30:
+            assert linear_sum_assignment(cost)[1].tolist() == expected
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, old)
+    assert all(answer == [0, 1, 2] for answer in answers)
 
 
 # -- SciPy -------------------------------------------------------------------------------------
