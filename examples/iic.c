@@ -23,7 +23,8 @@
 
 static struct {
     const char *data, *encoder, *out, *save, *restore;
-    long long heads, over_heads, over, epochs, measures, restarts, batch, repeats, seed, threads;
+    long long heads, over_heads, over, epochs, measures, restarts, batch, repeats, crop, seed,
+        threads;
     double lambda, over_lambda, rate;
     bool bfloat16, eval;
 } set = {.data = "builtin",
@@ -54,6 +55,8 @@ static const option options[] = {
      "after that many first epochs, stuck heads start anew"},
     {"batch", OPTION_INTEGER, &set.batch, 2, 65536, "images a step"},
     {"repeats", OPTION_INTEGER, &set.repeats, 1, 64, "transformed twins of each image"},
+    {"crop", OPTION_INTEGER, &set.crop, 0, 4096,
+     "side of the smallest random crops; others have 2 and 4 pixels more; 0: see mi/pairs.h"},
     {"lambda", OPTION_REAL, &set.lambda, 0.01, 100,
      "weight of the entropy of the clusters: above 1 where classes are about equally frequent"},
     {"over-lambda", OPTION_REAL, &set.over_lambda, 0.01, 100, "the same of the over-clusters"},
@@ -125,6 +128,8 @@ static void build(run *r) {
 
     mi_pairs_options po = {
         .struct_size = sizeof po, .batch = set.batch, .repeats = (int32_t)set.repeats};
+    for (int i = 0; i < 3 && set.crop > 0; i++)
+        po.crops[i] = (int32_t)set.crop + 2 * i;
     need(mi_pairs_create(context, r->train, &po, &r->pairs), "pairs");
     need(mi_pairs_sizes(r->pairs, NULL, NULL, &r->side, NULL), "pairs");
 

@@ -118,6 +118,7 @@ def check_mistakes(tap, data, work):
         (['--data', data, '--encoder', 'conv 4' + ' ' * 4066], 2, 'too long'), # would lose a digit
         (['--data', data, '--batch', '100000'], 2, '100000'),
         (['--data', data, '--batch', '1000'], 1, '1000'),
+        (['--data', data, '--crop', '27'], 1, '29'), # of 28 pixels, with the next larger ones
         (['--data', data, '--epochs', '-1'], 2, '-1'),
         (['--data', data, '--epochs', 'many'], 2, 'many'),
         (['--data', data, '--lambda', 'nan'], 2, 'nan'),
