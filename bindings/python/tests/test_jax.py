@@ -99,6 +99,24 @@ def test_values_are_those_of_numpy(dtype, draw):
             libmi.IIC(lambda_=1.5)(plain, plain, weight).loss)
 
 
+def test_masks_and_weights_arrive(draw):
+    scores, mask = draw(4, 4), np.asarray(draw(4, 4)) > -0.5
+    assert losses.bound_matrix('nwj', scores, mask=mask) == pytest.approx(
+        libmi.Bound('nwj').matrix(np.asarray(scores), mask=mask).loss)
+    z, zt, *weights = abs(draw(6, 3)), abs(draw(6, 3)), abs(draw(6)), abs(draw(6))
+    assert losses.iic_loss([z, z], [zt, zt], weights) == pytest.approx(
+        libmi.IIC()([np.asarray(z)] * 2, [np.asarray(zt)] * 2,
+                    [np.asarray(w) for w in weights]).loss)
+
+
+def test_float32_is_what_there_is_without_x64():
+    with jax.enable_x64(False):
+        u = jnp.asarray(np.random.default_rng(1).standard_normal((5, 2)))
+        loss, gradient = jax.value_and_grad(lambda t: losses.bound_embeddings(
+            'infonce', u, u, temperature=t, normalize=True))(0.5)
+        assert loss.dtype == gradient.dtype == 'float32'
+
+
 def test_vmap_is_one_after_another(draw):
     u, v = draw(3, 5, 2), draw(3, 5, 2)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import math
 import pickle
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -128,6 +130,16 @@ def test_values_are_those_of_numpy(dtype):
     z = losses.sample(u, v, seed=7, draw=1)
     assert np.array_equal(z.detach().numpy(), libmi.prior.sample(
         u.detach().numpy(), v.detach().numpy(), seed=7, draw=1))
+
+
+def test_masks_and_weights_arrive():
+    scores, mask = torch.randn(4, 4), torch.rand(4, 4) > 0.3
+    assert losses.MatrixBoundLoss('nwj')(scores, mask=mask).item() == pytest.approx(
+        libmi.Bound('nwj').matrix(scores.numpy(), mask=mask.numpy()).loss)
+    z, zt = torch.rand(2, 6, 3)
+    weights = [torch.rand(6), torch.rand(6)]
+    assert losses.IICLoss()([z, z], [zt, zt], weights).item() == pytest.approx(
+        libmi.IIC()([z.numpy()] * 2, [zt.numpy()] * 2, [w.numpy() for w in weights]).loss)
 
 
 def test_backward_twice_gives_the_same():
@@ -302,23 +314,29 @@ def test_repr_says_kind_and_parameters():
     assert repr(losses.IICLoss(2.)) == 'IICLoss(lambda_=2.0, repeats=1, asymmetric=False)'
 
 
-def test_importing_does_not_load_the_compiler():
-    import subprocess
-    import sys
-    subprocess.run([sys.executable, '-c', 'import libmi.torch, sys; '
+def test_the_compiler_is_not_loaded_unless_it_is_used():
+    subprocess.run([sys.executable, '-c', 'import sys, torch, libmi.torch\n'
+                    'libmi.torch.kl(torch.ones(2, 2), torch.ones(2, 2))\n'
                     'sys.exit("torch._dynamo" in sys.modules)'], check=True)
 
 
 @pytest.mark.filterwarnings('ignore')
-def test_a_compiled_step_gives_the_same():
+def test_a_compiled_step_gives_the_same_with_losses_outside_of_graphs():
     f, u, v = torch.nn.Linear(3, 3), torch.randn(6, 3), torch.randn(6, 3)
     loss = losses.EmbeddingBoundLoss('infonce')
 
     def step(u, v):
         return loss(f(u), f(v), temperature=0.5) * 2 + losses.kl(f(u), v)
-    compiled = torch.compile(step, backend='eager')
-    for x in (u, v):
+    nodes = []
+
+    def backend(graph, _inputs):
+        nodes.extend(node.name for node in graph.graph.nodes if node.op.startswith('call'))
+        return graph
+    compiled = torch.compile(step, backend=backend)
+    for x in (u, 2 * u):
         expected, found = step(x, v), compiled(x, v)
         assert found.item() == pytest.approx(expected.item())
         assert torch.allclose(torch.autograd.grad(found, f.weight)[0],
                               torch.autograd.grad(expected, f.weight)[0])
+    assert not [name for name in nodes if name.startswith(('detach', 'numpy'))]
+    assert len([name for name in nodes if name.startswith('linear')]) == 3
