@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Pictures with matplotlib: training curves, confusion matrices, sheets of images.
+
+Each function draws on the Axes that it is given, or on a new figure, and returns the Axes.
+Nothing is shown or saved: `ax.figure.savefig('curves.png')`.
+"""
+from __future__ import annotations
+
+import csv as _csv
+import os
+from typing import TYPE_CHECKING, Any, Sequence
+
+import numpy as np
+
+from . import score
+from ._errors import FormatError, ShapeError
+from .cluster import Row
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_LOSS, _ACCURACY, _GREY = '#555555', '#1f5fbf', '#b8c4d8'
+
+
+def _axes(ax: Axes | None, width: float, height: float) -> Axes:
+    if ax is not None:
+        return ax
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    # outside pyplot, which would keep the figure for ever and may want a display
+    figure = Figure(figsize=(width, height), dpi=120, layout='constrained')
+    FigureCanvasAgg(figure)
+    return figure.add_subplot()
+
+
+def curves(history: Any, ax: Axes | None = None) -> Axes:
+    """The course of a training: loss, and accuracy of each head where it was measured.
+
+    Parameters
+    ----------
+    history : what `Cluster.fit` returned, or the CSV file that it or the example `iic` wrote
+    ax : where to draw; None: on a new figure
+
+    Raises
+    ------
+    FormatError : the file has no measures, or is of another kind
+    """
+    epoch, loss, heads, selected = (_read(history) if isinstance(history, (str, os.PathLike))
+                                    else _rows(history))
+    ax = _axes(ax, 6.4, 4)
+    marker = '.' if len(epoch) < 30 else None
+    ax.plot(epoch, loss, color=_LOSS, marker=marker, linestyle='--', label='loss')
+    ax.set(xlabel='epoch', ylabel='loss, nats')
+    ax.spines['top'].set_visible(False)
+    if all(np.isnan(values).all() for _, values in heads):
+        ax.spines['right'].set_visible(False)
+        return ax
+    right = ax.twinx()
+    right.spines['top'].set_visible(False)
+    for number, (epochs, values) in enumerate(heads):
+        right.plot(epochs, values, color=_GREY, linewidth=1,
+                   label='accuracy of other heads' if number == 0 and len(heads) > 1 else None)
+    right.plot(epoch, selected, color=_ACCURACY, marker=marker, label='accuracy')
+    right.set_ylabel('accuracy', color=_ACCURACY)
+    right.set_ylim(top=1.005)
+    right.tick_params(axis='y', colors=_ACCURACY)
+    lines = ax.lines + right.lines[::-1]
+    right.legend(handles=[line for line in lines if not line.get_label().startswith('_')],
+                 loc='lower left', bbox_to_anchor=(0, 1), ncols=3, frameon=False)
+    return ax
+
+
+def _rows(history: Sequence[Row]) -> tuple:
+    if not history:
+        raise FormatError('the history is empty: train for an epoch first')
+    epoch, loss, _, accuracy, _ = (np.array(column, float) for column in zip(*history))
+    return epoch, loss, [(epoch, accuracy)], accuracy
+
+
+def _read(path: Any) -> tuple:
+    """Epochs, losses, epochs and accuracies of each head, and of the one of the lowest loss."""
+    names = ('epoch', 'loss', 'head', 'head_loss', 'accuracy')
+    with open(path, newline='', encoding='utf-8') as file:
+        reader = _csv.DictReader(file)
+        absent = [name for name in names if name not in (reader.fieldnames or ())]
+        if absent:
+            raise FormatError(f'{os.fspath(path)} has no column {absent[0]}: a file that '
+                              'Cluster.fit or the example iic wrote is needed')
+        try:
+            table = np.array([[float(row[name]) for name in names] for row in reader])
+        except (TypeError, ValueError) as error:
+            raise FormatError(f'{os.fspath(path)} has a broken line {reader.line_num}: {error}'
+                              ) from None
+    if not len(table):
+        raise FormatError(f'{os.fspath(path)} has no measures yet')
+    epochs = np.unique(table[:, 0])
+    measures = [table[table[:, 0] == epoch] for epoch in epochs]
+    best = [m[0 if np.isnan(m[:, 3]).all() else np.nanargmin(m[:, 3])] for m in measures]
+    heads = [table[table[:, 2] == head] for head in np.unique(table[:, 2])]
+    return (epochs, np.array([m[0, 1] for m in measures]), [(h[:, 0], h[:, 4]) for h in heads],
+            np.array([b[4] for b in best]))
+
+
+def confusion(counts: Any, naming: Any = None, ax: Axes | None = None,
+              classes: Sequence[str] | None = None) -> Axes:
+    """The confusion matrix: a row a cluster, a column a class, the share of the row as shade.
+
+    Parameters
+    ----------
+    counts : [clusters, classes] int64, as `score.confusion` gives them
+    naming : [clusters] the class of each cluster, -1 for none, which orders the rows; None: the
+        best one-to-one naming
+    ax : where to draw; None: on a new figure
+    classes : their names; None: numbers
+    """
+    counts = np.asarray(counts)
+    naming = score.accuracy(np.ascontiguousarray(counts, np.int64)).naming if naming is None \
+        else np.asarray(naming)
+    if naming.shape != counts.shape[:1]:
+        raise ShapeError(f'naming has shape {naming.shape}, ({counts.shape[0]},) is needed')
+    order = np.argsort(np.where(naming < 0, counts.shape[1], naming), kind='stable')
+    counts = counts[order]
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    ax = _axes(ax, 1.5 + 0.55 * counts.shape[1], 1.2 + 0.45 * counts.shape[0])
+    ax.imshow(share, cmap='Blues', vmin=0, vmax=1.15, aspect='auto')
+    for (row, column), count in np.ndenumerate(counts):
+        ax.text(column, row, f'{count}', ha='center', va='center', fontsize=8,
+                color='white' if share[row, column] > 0.6 else '#222222' if count else '#bbbbbb')
+    ax.set(xlabel='class', ylabel='cluster', xticks=range(counts.shape[1]),
+           yticks=range(counts.shape[0]), yticklabels=order,
+           xticklabels=range(counts.shape[1]) if classes is None else classes)
+    ax.tick_params(length=0, top=True, bottom=False, labeltop=True, labelbottom=False)
+    ax.xaxis.set_label_position('top')
+    _separate(ax, counts.shape)
+    return ax
+
+
+def _separate(ax: Axes, shape: Sequence[int]) -> None:
+    """White lines between cells, and no frame."""
+    ax.spines[:].set_visible(False)
+    ax.set_xticks(np.arange(shape[1] + 1) - 0.5, minor=True)
+    ax.set_yticks(np.arange(shape[0] + 1) - 0.5, minor=True)
+    ax.grid(which='minor', color='white', linewidth=1.5)
+    ax.tick_params(which='minor', length=0, top=False)
+
+
+def sheet(images: Any, labels: Any, *, columns: int = 20, probability: Any = None,
+          ax: Axes | None = None) -> Axes:
+    """A sheet of images, a row a cluster.
+
+    Parameters
+    ----------
+    images : [n, h, w] or [n, h, w, c], c 1 or 3; bytes, or from 0 to 1
+    labels : [n] the cluster of each, from 0 on; negative ones are left out
+    columns : images of each cluster
+    probability : [n] how sure each is, the surest come first; [n, clusters] will do, too. None:
+        the first ones of each cluster
+    ax : where to draw; None: on a new figure
+    """
+    images, labels = np.asarray(images), np.asarray(labels)
+    if images.ndim == 4 and images.shape[3] == 1:
+        images = images[..., 0]
+    if images.ndim not in (3, 4) or images.ndim == 4 and images.shape[3] != 3:
+        raise ShapeError(f'images has shape {images.shape}: (n, h, w), (n, h, w, 1) or '
+                         '(n, h, w, 3) is needed')
+    if labels.shape != images.shape[:1]:
+        raise ShapeError(f'labels has shape {labels.shape}, ({len(images)},) is needed')
+    sure = np.zeros(len(labels)) if probability is None else np.asarray(probability)
+    if sure.ndim == 2:
+        sure = sure.max(axis=1)
+    rows = int(labels.max(initial=0)) + 1
+    gap = max(1, images.shape[1] // 14)
+    height, width = images.shape[1] + gap, images.shape[2] + gap
+    full = 255 if images.dtype == np.uint8 else 1
+    page = np.full((rows * height - gap, columns * width - gap, *images.shape[3:]), full,
+                   images.dtype)
+    for row in range(rows):
+        members = np.flatnonzero(labels == row)
+        for column, i in enumerate(members[np.argsort(-sure[members], kind='stable')][:columns]):
+            page[row * height:row * height + images.shape[1],
+                 column * width:column * width + images.shape[2]] = images[i]
+    ax = _axes(ax, 8, 8 * rows * height / (columns * width) + 0.2)
+    ax.imshow(np.clip(page, 0, full), cmap='gray', vmin=0, vmax=full, interpolation='nearest')
+    ax.spines[:].set_visible(False)
+    ax.set(xticks=[], yticks=np.arange(rows) * height + (images.shape[1] - 1) / 2,
+           yticklabels=range(rows), ylabel='cluster')
+    ax.tick_params(length=0)
+    return ax

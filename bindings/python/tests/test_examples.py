@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The examples, as users run them."""
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+FOLDER = pathlib.Path(__file__).parent.parent / 'examples'
+
+if not FOLDER.is_dir():
+    pytest.skip('there is no source tree with examples', allow_module_level=True)
+
+
+def run(name, *arguments, text=None):
+    return subprocess.run([sys.executable, FOLDER / name, *map(str, arguments)], text=True,
+                          capture_output=True, input=text)
+
+
+def result(done):
+    """What the JSON of the last line says."""
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def refused(done, words):
+    """One line says what is wrong."""
+    assert done.returncode not in (0, -11, -6)
+    assert done.stdout == ''
+    assert done.stderr.count('\n') == 1 and words in done.stderr, done.stderr
+
+
+def test_assign(tmp_path):
+    assert result(run('assign.py', text='4 1 3\n2 0 5\n\n3,2,2\n')) == {
+        'row_to_col': [1, 0, 2], 'total': 5}
+    (tmp_path / 'm').write_text('1 2\n3 9\n0 0\n')
+    assert result(run('assign.py', tmp_path / 'm', '--maximize')) == {
+        'row_to_col': [0, 1, -1], 'total': 10}
+
+
+@pytest.mark.parametrize('text, words', [('1 2\n3\n', '[1, 2]'), ('', 'one or more'),
+                                         ('1 x\n', 'x'), ('1 nan\n', 'is nan')])
+def test_assign_refuses(text, words):
+    refused(run('assign.py', text=text), words)
+    refused(run('assign.py', '/nonexistent/file'), '/nonexistent/file')
+
+
+def test_host_loop_comes_near_the_truth():
+    told = result(run('host_loop.py', '--steps', 300))
+    assert told['truth'] == 1.0217
+    assert 0.85 < told['infonce'] < 1.03 and 0.85 < told['dv'] < 1.1
+    assert abs(result(run('host_loop.py', '--steps', 300, '--correlation', 0))['infonce']) < 0.05
+
+
+def test_host_loop_refuses():
+    refused(run('host_loop.py', '--correlation', 1), 'between -1 and 1')
+
+
+def test_iic(tmp_path):
+    told = result(run('iic.py', '--images', 512, '--encoder', 'conv 8 3x3 stride 2, bn, relu',
+                      '--epochs', 4, '--out', tmp_path / 'new' / 'out'))
+    assert told['accuracy'] > 0.15 and told['loss'] < -0.1
+    files = {path.name for path in (tmp_path / 'new' / 'out').iterdir()}
+    pictures = {'curves.png', 'clusters.png', 'confusion.png'}
+    assert files - pictures == {'metrics.csv', 'clustering.safetensors'}
+    try:
+        import matplotlib
+    except ImportError:
+        pictures = set()
+    assert files & pictures == pictures
+
+
+def test_iic_refuses(tmp_path):
+    refused(run('iic.py', '--data', tmp_path / 'nothing'), 'nothing')
+    refused(run('iic.py', '--images', 256, '--encoder', 'conf 8'), 'conf')
+
+
+@pytest.mark.parametrize('package', ['torch', 'jax'])
+def test_infonce_in_frameworks(package):
+    name = f'{package}_infonce.py'
+    if not (FOLDER / name).exists():
+        pytest.skip(f'there is no {name}')
+    pytest.importorskip(package)
+    done = run(name, '--steps', 20)
+    assert done.returncode == 0, done.stderr
+    assert 'nats' in done.stdout
