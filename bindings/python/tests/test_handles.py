@@ -258,8 +258,8 @@ def resident():
         return int(file.read().split()[1]) * 4096
 
 
-def least_growth(size, work):
-    """Of three times: what leaks does so every time, what settles doesn't."""
+def usual_growth(size, work):
+    """The median of three times: what leaks does so ever again, what settles just once."""
     growth = []
     for _ in range(3):
         gc.collect()
@@ -267,7 +267,7 @@ def least_growth(size, work):
         work()
         gc.collect()
         growth.append(size() - before)
-    return min(growth)
+    return sorted(growth)[1]
 
 
 def test_calls_allocate_nothing_for_good():
@@ -292,10 +292,10 @@ def test_calls_allocate_nothing_for_good():
                 pass
 
     calls(300)
-    assert least_growth(resident, lambda: calls(3500)) < 2 ** 16  # 10^5 calls of C in all
+    assert usual_growth(resident, lambda: calls(3500)) < 2 ** 16  # 10^5 calls of C in all
     tracemalloc.start()
     try:
-        assert least_growth(lambda: tracemalloc.get_traced_memory()[0], lambda: calls(300)) < 2000
+        assert usual_growth(lambda: tracemalloc.get_traced_memory()[0], lambda: calls(600)) < 6000
     finally:
         tracemalloc.stop()
     assert len(assign._idle) < 10
