@@ -56,7 +56,7 @@ static const option options[] = {
     {"batch", OPTION_INTEGER, &set.batch, 2, 65536, "images a step"},
     {"repeats", OPTION_INTEGER, &set.repeats, 1, 64, "transformed twins of each image"},
     {"crop", OPTION_INTEGER, &set.crop, 0, 4096,
-     "side of the smallest random crops; others have 2 and 4 pixels more; 0: see mi/pairs.h"},
+     "side of the smallest random crops; others have 2 and 4 pixels more; 0: 20 of 28"},
     {"lambda", OPTION_REAL, &set.lambda, 0.01, 100,
      "weight of the entropy of the clusters: above 1 where classes are about equally frequent"},
     {"over-lambda", OPTION_REAL, &set.over_lambda, 0.01, 100, "the same of the over-clusters"},

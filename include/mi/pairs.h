@@ -32,7 +32,7 @@ typedef struct mi_pairs_options {
     double rotation;       /**< largest angle in degrees, up to 180; 0: 20; negative: none */
     double rotation_share; /**< share of twins that are rotated; 0: 0.5; negative: none */
     int32_t crops[8];      /**< sides of the smaller crops, all equally likely, up to
-                                the first 0; none: 16, 18, 20 scaled by size / 24 */
+                                the first 0; none: 20, 22, 24 scaled by size / 24 */
     double centre_share;   /**< share of crops taken at the centre; 0: 0.5; negative: none */
     int32_t workers;       /**< threads that prepare batches ahead; 0: 1; -1: none, the
                                 caller's thread does it */

@@ -23,7 +23,7 @@ static mi_status real_option(const char *name, double *value, double standard, d
 }
 
 static mi_status load_crops(mi_pairs_options *o, int32_t side) {
-    static const int32_t standard[] = {16, 18, 20};
+    static const int32_t standard[] = {20, 22, 24};
     if (o->crops[0] == 0)
         for (int i = 0; i < 3; i++)
             o->crops[i] = MI__MAX((2 * standard[i] * o->size + 24) / 48, 1);

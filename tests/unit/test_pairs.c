@@ -492,7 +492,7 @@ START_TEST(defaults_are_as_documented) {
                           .size = 24,
                           .rotation = 20,
                           .rotation_share = 0.5,
-                          .crops = {16, 18, 20},
+                          .crops = {20, 22, 24},
                           .centre_share = 0.5,
                           .workers = -1};
     mi_pairs *spelt;
@@ -501,10 +501,10 @@ START_TEST(defaults_are_as_documented) {
     mi_pairs_destroy(pairs);
     mi_pairs_destroy(spelt);
 
-    o.size = 28; /* 18.67, 21 and 23.33 */
+    o.size = 28; /* 23.33, 25.67 and 28 */
     memset(o.crops, 0, sizeof o.crops);
     OK(mi_pairs_create(NULL, set, &o, &pairs));
-    o.crops[0] = 19, o.crops[1] = 21, o.crops[2] = 23;
+    o.crops[0] = 23, o.crops[1] = 26, o.crops[2] = 28;
     OK(mi_pairs_create(NULL, set, &o, &spelt));
     ck_same_batch(pairs, spelt);
     mi_pairs_destroy(pairs);

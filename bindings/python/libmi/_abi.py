@@ -901,7 +901,7 @@ class mi_pairs_options(Structure):
     size: side of both views in pixels; 0: height - height / 7 (24 of 28)
     rotation: largest angle in degrees, up to 180; 0: 20; negative: none
     rotation_share: share of twins that are rotated; 0: 0.5; negative: none
-    crops: sides of the smaller crops, all equally likely, up to the first 0; none: 16, 18, 20
+    crops: sides of the smaller crops, all equally likely, up to the first 0; none: 20, 22, 24
         scaled by size / 24
     centre_share: share of crops taken at the centre; 0: 0.5; negative: none
     workers: threads that prepare batches ahead; 0: 1; -1: none, the caller's thread does it

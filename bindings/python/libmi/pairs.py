@@ -53,7 +53,7 @@ class Pairs(Handle):
     rotation : largest angle in degrees; 0: 20; negative: none
     rotation_share : share of twins that are rotated; 0: 0.5; negative: none
     rotation_crop : 0: rotated twins show the whole image, resized; 1: its centre
-    crops : up to 8 sides of the smaller crops; none: 16, 18, 20 scaled by size / 24
+    crops : up to 8 sides of the smaller crops; none: 20, 22, 24 scaled by size / 24
     centre_share : share of crops taken at the centre; 0: 0.5; negative: none
     workers : threads that prepare batches ahead; 0: 1; -1: none
     ahead : batches prepared ahead, up to 64; 0: 4
