@@ -7,12 +7,9 @@ LIBMI_PATH names (the file, or its folder), the folder of this package, the syst
 """
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
-import re
 import sys
-from typing import Iterator
 
 from . import _abi
 
@@ -35,37 +32,9 @@ def _chosen() -> str:
     return bundled if os.path.isfile(bundled) else _SYSTEM_NAME
 
 
-def _mistaken(cpuinfo: str) -> bool:
-    """Whether OpenBLAS takes this processor for an older one: an AMD with AVX-512."""
-    flags = re.search(r'^flags\s*:(.*)$', cpuinfo, re.M)
-    return 'AuthenticAMD' in cpuinfo and flags is not None and set(flags.group(1).split()) >= {
-        'avx512' + part for part in ('f', 'bw', 'cd', 'dq', 'vl')}
-
-
-@contextlib.contextmanager
-def _full_speed(path: str) -> Iterator[None]:
-    """Tells the bundled OpenBLAS, while it is loaded, which kernels run at full speed here.
-
-    Left to itself it multiplies at half the speed. Who sets the variable decides.
-    """
-    name, cpuinfo = 'OPENBLAS_CORETYPE', ''
-    if os.path.dirname(path) == os.path.dirname(os.path.abspath(__file__)):
-        with contextlib.suppress(OSError), open('/proc/cpuinfo', encoding='latin-1') as file:
-            cpuinfo = file.read()
-    if name in os.environ or not _mistaken(cpuinfo):
-        yield
-        return
-    os.environ[name] = 'SKYLAKEX'
-    try:
-        yield
-    finally:
-        del os.environ[name]
-
-
 def _open(path: str) -> ctypes.CDLL:
     try:
-        with _full_speed(path):
-            return ctypes.CDLL(path)
+        return ctypes.CDLL(path)
     except OSError as error:
         advice = ('build libmi for this system' if os.path.isabs(path) else
                   'install the package with pip, or name a built library in LIBMI_PATH')

@@ -179,32 +179,3 @@ def test_another_patch_level_will_do_and_absent_functions_are_named(build):
                               f'this package for libmi {VERSION} calls: build the two from the '
                               'same source')
     assert ' and lacks ' + ', '.join(names[:3]) + ', ..., which' in imported(build(source[0]))
-
-
-AVX512 = 'avx512f avx512bw avx512cd avx512dq avx512vl'
-
-
-@pytest.mark.parametrize('vendor, flags, mistaken', [
-    ('AuthenticAMD', AVX512 + ' avx512_bf16', True),
-    ('AuthenticAMD', 'avx avx2 avx512f', False),
-    ('GenuineIntel', AVX512, False),
-    ('', '', False),
-])
-def test_processors_that_openblas_mistakes(vendor, flags, mistaken):
-    text = 'processor\t: 0\nvendor_id\t: %s\nflags\t\t: fpu %s sse\n' % (vendor, flags)
-    assert _library._mistaken(text) is mistaken
-
-
-def test_the_environment_is_left_as_it_was(monkeypatch):
-    monkeypatch.setattr(_library, '_mistaken', lambda cpuinfo: True)
-    monkeypatch.delenv('OPENBLAS_CORETYPE', raising=False)
-    bundled = str(PACKAGE / NAME)
-    with _library._full_speed(bundled):
-        assert os.environ['OPENBLAS_CORETYPE'] == 'SKYLAKEX'
-    assert 'OPENBLAS_CORETYPE' not in os.environ
-    with _library._full_speed('/usr/lib/' + NAME):
-        assert 'OPENBLAS_CORETYPE' not in os.environ
-    monkeypatch.setenv('OPENBLAS_CORETYPE', 'ZEN')
-    with _library._full_speed(bundled):
-        assert os.environ['OPENBLAS_CORETYPE'] == 'ZEN'
-    assert os.environ['OPENBLAS_CORETYPE'] == 'ZEN'
