@@ -87,12 +87,14 @@ def _read(path: Any) -> tuple:
             raise FormatError(f'{os.fspath(path)} has no column {absent[0]}: a file that '
                               'Cluster.fit or the example iic wrote is needed')
         try:
-            table = np.array([[float(row[name]) for name in names] for row in reader])
+            rows = [[float(row[name]) for name in names] for row in reader]
         except (TypeError, ValueError) as error:
             raise FormatError(f'{os.fspath(path)} has a broken line {reader.line_num}: {error}'
                               ) from None
-    if not len(table):
+    if not rows:
         raise FormatError(f'{os.fspath(path)} has no measures yet')
+    # a training that began again from a checkpoint has measured an epoch twice: the later counts
+    table = np.array(sorted({(row[0], row[2]): row for row in rows}.values()))
     epochs = np.unique(table[:, 0])
     measures = [table[table[:, 0] == epoch] for epoch in epochs]
     best = [m[0 if np.isnan(m[:, 3]).all() else np.nanargmin(m[:, 3])] for m in measures]

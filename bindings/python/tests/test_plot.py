@@ -39,6 +39,14 @@ def test_curves_of_a_file(tmp_path):
     saved(ax, tmp_path / 'curves.png')
 
 
+def test_curves_take_the_later_of_two_measures(tmp_path):
+    (tmp_path / 'metrics.csv').write_text(CSV + '1,9.0,-1.7,0,-1.8,0.8,0.4,0.3\n'
+                                          '1,9.0,-1.7,1,-1.6,0.6,0.4,0.3\n')
+    ax = plot.curves(tmp_path / 'metrics.csv')
+    assert line(ax, 'loss') == [[1, -1.7], [2, -2]]
+    assert line(ax, 'accuracy') == [[1, 0.8], [2, 0.9]]
+
+
 def test_curves_of_a_history():
     ax = plot.curves([libmi.Row(1, -1, 0, 0.5, 0.5), libmi.Row(2, -2, 1, 0.75, 0.5)])
     assert line(ax, 'loss') == [[1, -1], [2, -2]]

@@ -83,6 +83,14 @@ def test_colours(digits):
     assert adjusted_rand_score(np.arange(60) < 30, found.labels_) == 1
 
 
+def test_scales_of_images_make_no_difference(digits):
+    x = digits[0][:200]
+    options = {**QUICK, 'image_shape': (8, 8)}
+    share = IICClusterer(10, **options).fit(x).predict_proba(x)
+    np.testing.assert_array_equal(IICClusterer(10, **options).fit(x / 16).predict_proba(x / 16),
+                                  share)
+
+
 def test_probabilities(fitted, digits):
     share = fitted.predict_proba(digits[0])
     assert share.shape == (800, 10)
