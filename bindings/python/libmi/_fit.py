@@ -10,8 +10,7 @@ import time
 import warnings
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
-from ._errors import ArgumentError
-from ._options import path as _path, whole
+from ._options import at_least, path as _path
 from ._progress import show
 
 if TYPE_CHECKING:
@@ -131,22 +130,15 @@ def _say(row: Row) -> str:
     return f'epoch {row.epoch:g}: loss {row.loss:.4f}, selected head {row.selected}{measured}'
 
 
-def _at_least(value: Any, name: str, least: int) -> int:
-    number = whole(value, name)
-    if number < least:
-        raise ArgumentError(f'{name} is {number}: it has to be {least} or more')
-    return number
-
-
 def fit(cluster: Cluster, pairs: Pairs, epochs: int, *, restarts: int, restart_batches: int,
         measure_batches: int, test: Dataset | None, measures: int,
         progress: bool | Callable[[Progress], object] | None, csv: Any) -> list[Row]:
     """See `Cluster.fit`."""
-    epochs, measures = _at_least(epochs, 'epochs', 1), _at_least(measures, 'measures', 1)
-    last_restart = min(_at_least(restarts, 'restarts', 0), epochs - 1) if cluster._over else 0
-    restart_batches = _at_least(restart_batches, 'restart_batches', 1)
+    epochs, measures = at_least(epochs, 'epochs', 1), at_least(measures, 'measures', 1)
+    last_restart = min(at_least(restarts, 'restarts', 0), epochs - 1) if cluster._over else 0
+    restart_batches = at_least(restart_batches, 'restart_batches', 1)
     callback = progress if callable(progress) else None
-    measure_batches = _at_least(measure_batches, 'measure_batches', 1)
+    measure_batches = at_least(measure_batches, 'measure_batches', 1)
     steps, done = pairs.batches, pairs.position
     if cluster._late and done == 0 and last_restart == 0:
         warnings.warn('late heads wait for a restart, and there will be none: give epochs=2 or '

@@ -45,6 +45,14 @@ def whole(value: Any, name: str, bits: int = 64, *, signed: bool = True) -> int:
     return number
 
 
+def at_least(value: Any, name: str, least: int) -> int:
+    """A whole number that isn't too small."""
+    number = whole(value, name)
+    if number < least:
+        raise ArgumentError(f'{name} is {number}: it has to be {least} or more')
+    return number
+
+
 def real(value: Any, name: str) -> float:
     """A number in double precision."""
     try:

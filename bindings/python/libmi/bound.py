@@ -18,7 +18,7 @@ from ._errors import ArgumentError, ShapeError, check
 from ._gradients import gradients, ld, like, mask_of
 from ._handle import Handle
 from ._library import lib
-from ._options import real, sized, text, whole
+from ._options import at_least, real, sized, text, whole
 
 
 class BoundParam(NamedTuple):
@@ -260,8 +260,9 @@ class Bound(Handle):
         """
         scores = array(scores, 'scores', FLOATS, (None, None), rows=True)
         n, width = scores.shape
+        locations = at_least(locations, 'locations', 1)  # 0 would be 1 to C
         if width != n * locations:
-            raise ShapeError(f'scores has shape {scores.shape}, with locations = {locations!r} '
+            raise ShapeError(f'scores has shape {scores.shape}, with locations = {locations} '
                              f'({n}, {n * locations}) is needed')
         if baseline is not None:
             baseline = like(baseline, 'baseline', scores, 'scores', (n,))
@@ -272,7 +273,7 @@ class Bound(Handle):
                                            {'mask': mask}, rows=True)
         struct, function = _MATRIX[scores.itemsize]
         result = self._evaluate(function, struct(
-            _MATRIX_SIZE, n, whole(locations, 'locations'), address(scores), ld(scores),
+            _MATRIX_SIZE, n, locations, address(scores), ld(scores),
             address(mask), ld(mask), address(baseline), address(dscores), ld(dscores),
             address(dbaseline)))
         return BoundResult(result.estimate, result.loss, result.cap, dscores=dscores,
@@ -300,6 +301,7 @@ class Bound(Handle):
         """
         u = array(u, 'u', FLOATS, (None, None), rows=True)
         n, d = u.shape
+        locations = at_least(locations, 'locations', 1)  # 0 would be 1 to C
         v = like(v, 'v', u, 'u', (n * locations, d), rows=True)
         if baseline is not None:
             baseline = like(baseline, 'baseline', u, 'u', (n,))
@@ -312,7 +314,7 @@ class Bound(Handle):
                 rows=True)
         struct, function = _EMBEDDINGS[u.itemsize]
         result = self._evaluate(function, struct(
-            _EMBEDDINGS_SIZE, n, whole(locations, 'locations'), d, address(u), ld(u),
+            _EMBEDDINGS_SIZE, n, locations, d, address(u), ld(u),
             address(v), ld(v), real(temperature, 'temperature'), bool(normalize), 0,
             address(baseline), address(du), ld(du), address(dv), ld(dv), address(dbaseline),
             address(dtemperature)))
