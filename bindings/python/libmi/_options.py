@@ -14,6 +14,9 @@ from ._errors import ArgumentError
 
 T = TypeVar('T', bound=ctypes.Structure)
 
+#: a weight that makes no difference to a number, and isn't the 0 that stands for a default in C
+WEIGHTLESS = 1e-300
+
 
 def choice(value: Any, name: str, enum: str) -> int:
     """The constant that a word stands for: `'adam'` is MI_OPTIMIZER_ADAM. Numbers pass."""
@@ -63,6 +66,14 @@ def real(value: Any, name: str) -> float:
         raise ArgumentError(f'{name} is {value!r}: a number is needed') from None
 
 
+def above_0(value: Any, name: str) -> float:
+    """A number that isn't 0, which would stand for the default; C refuses what is below."""
+    number = real(value, name)
+    if not number:
+        raise ArgumentError(f'{name} is {value!r}: it has to be above 0')
+    return number
+
+
 def text(value: Any, name: str) -> bytes:
     """A text for C."""
     if not isinstance(value, (str, bytes)):
@@ -91,12 +102,17 @@ def sized(struct: type[T]) -> T:
     return value
 
 
-def fill(struct: type[T], options: Mapping[str, Any],
-         enums: Mapping[str, str] | None = None) -> T:
-    """An option struct from keywords; None, like 0, leaves a member at its default.
+def fill(struct: type[T], options: Mapping[str, Any], enums: Mapping[str, str] = {},
+         zeros: Mapping[str, float | None] = {}) -> T:
+    """An option struct from keywords; None leaves a member at its default.
 
-    `enums` tells which members take the words of which enum. A member with the name of a Python
-    keyword is written with an underscore at its end: `lambda_`.
+    A member with the name of a Python keyword is written with an underscore at its end: `lambda_`.
+
+    Parameters
+    ----------
+    enums : which members take the words of which enum
+    zeros : members whose 0 stands for another number in C: what stands for 0 there, or None if
+        they have to be above 0
     """
     filled = sized(struct)
     members = {_spelled(name): (name, kind) for name, kind, *_ in struct._fields_
@@ -107,7 +123,13 @@ def fill(struct: type[T], options: Mapping[str, Any],
         if value is None:
             continue
         name, kind = members[word]
-        setattr(filled, name, _member(kind, value, word, (enums or {}).get(name)))
+        number = _member(kind, value, word, enums.get(name))
+        if name in zeros and not number:
+            number = zeros[name]
+            if number is None:
+                raise ArgumentError(f'{word} is {value!r}: it has to be above 0, or None for the '
+                                    'default')
+        setattr(filled, name, number)
     return filled
 
 
@@ -128,6 +150,8 @@ def _member(kind: Any, value: Any, name: str, enum: str | None) -> Any:
                                 ) from None
         if len(items) > kind._length_:
             raise ArgumentError(f'{name} has {len(items)} numbers, at most {kind._length_} fit')
+        if 0 in items:
+            raise ArgumentError(f'{name} is {value!r}: C would take it to end at the 0')
         return kind(*items)
     signed = kind(-1).value < 0
     return whole(value, name, 8 * ctypes.sizeof(kind), signed=signed)

@@ -18,7 +18,7 @@ from ._errors import ArgumentError, ShapeError, check
 from ._gradients import gradients, ld, like, mask_of
 from ._handle import Handle
 from ._library import lib
-from ._options import at_least, real, sized, text, whole
+from ._options import above_0, at_least, real, sized, text, whole
 
 
 class BoundParam(NamedTuple):
@@ -305,8 +305,6 @@ class Bound(Handle):
         v = like(v, 'v', u, 'u', (n * locations, d), rows=True)
         if baseline is not None:
             baseline = like(baseline, 'baseline', u, 'u', (n,))
-        if not temperature:  # which would stand for the default
-            raise ArgumentError(f'temperature is {temperature!r}: it has to be above 0')
         du = dv = dbaseline = dtemperature = None
         if grad or out:
             du, dv, dbaseline, dtemperature = gradients(
@@ -315,7 +313,7 @@ class Bound(Handle):
         struct, function = _EMBEDDINGS[u.itemsize]
         result = self._evaluate(function, struct(
             _EMBEDDINGS_SIZE, n, locations, d, address(u), ld(u),
-            address(v), ld(v), real(temperature, 'temperature'), bool(normalize), 0,
+            address(v), ld(v), above_0(temperature, 'temperature'), bool(normalize), 0,
             address(baseline), address(du), ld(du), address(dv), ld(dv), address(dbaseline),
             address(dtemperature)))
         return BoundResult(result.estimate, result.loss, result.cap, None, None, None, du, dv,

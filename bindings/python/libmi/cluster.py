@@ -15,11 +15,13 @@ from ._errors import ArgumentError, ShapeError, StateError, check
 from ._fit import Progress, Row, fit
 from ._handle import Handle, expect
 from ._library import lib
-from ._options import fill, path as _path, sized, whole
+from ._options import WEIGHTLESS, fill, path as _path, sized, whole
 from .dataset import Dataset
 from .encoder import Encoder
 from .optimizer import Optimizer
 from .pairs import Pairs
+
+_ZEROS = {'classes': None, 'lambda': None, 'over_lambda': None, 'loss_memory': WEIGHTLESS}
 
 
 class Report(NamedTuple):
@@ -60,13 +62,14 @@ class Cluster(Handle):
     ----------
     encoder : with softmax heads only
     optimizer : made for that encoder; None: only evaluation
-    classes : K of the heads that count, wider ones are over-clustering heads; 0: the narrowest's
+    classes : K of the heads that count, wider ones are over-clustering heads; None: the
+        narrowest's
     late_heads : True: heads of `classes` outputs wait for the first `restart`; until then only
         over-clustering heads shape the trunk
-    lambda_ : weight of the entropy of the clusters, of heads of `classes` outputs; 0: 1. Where
-        classes are about equally frequent, more (such as 4) does better
+    lambda_ : weight of the entropy of the clusters, of heads of `classes` outputs, above 0;
+        None: 1. Where classes are about equally frequent, more (such as 4) does better
     over_lambda : of over-clustering heads, likewise
-    loss_memory : weight of the past in each head's running loss, below 1; 0: 0.99
+    loss_memory : weight of the past in each head's running loss, below 1; None: 0.99
 
     Attributes
     ----------
@@ -76,7 +79,7 @@ class Cluster(Handle):
     def __init__(self, encoder: Encoder, optimizer: Optimizer | None = None,
                  **options: Any) -> None:
         expect(encoder, Encoder, 'encoder')
-        filled = fill(_abi.mi_cluster_options, options)
+        filled = fill(_abi.mi_cluster_options, options, zeros=_ZEROS)
         if optimizer is not None:
             expect(optimizer, Optimizer, 'optimizer')
             if optimizer._encoder is not encoder:

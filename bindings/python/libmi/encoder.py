@@ -14,10 +14,12 @@ from ._arrays import FLOAT32, address, array, disjoint, output
 from ._errors import ArgumentError, StateError, check
 from ._handle import Handle
 from ._library import lib
-from ._options import choice, fill, path as _path, sized, text, whole
+from ._options import WEIGHTLESS, choice, fill, path as _path, sized, text, whole
 
 _KINDS = {_abi.MI_PARAM_WEIGHT: 'weight', _abi.MI_PARAM_BIAS: 'bias',
           _abi.MI_PARAM_STATE: 'state'}
+_ZEROS = {'height': None, 'width': None, 'channels': None, 'init_scale': None,
+          'bn_momentum': WEIGHTLESS, 'bn_epsilon': None}
 
 
 class ParameterInfo(NamedTuple):
@@ -77,14 +79,14 @@ class Encoder(Handle):
         leaky [slope], maxpool, avgpool, gap, gmp, dense N. Presets that a description may begin
         with: vgg-f, vgg-11, small, infomax, mlp. Heads: [count x] softmax N or linear N.
     context : None for the process's
-    height, width, channels : of the input; 0: 24, the height, 1
-    seed : of the weights; 0: the context's
+    height, width, channels : of the input; None: 24, the height, 1
+    seed : of the weights; None or 0: the context's
     trunk_init, head_init : 'default', 'he-normal', 'he-uniform', 'glorot-normal',
         'glorot-uniform' or 'normal'
     precision : 'float32', or 'bfloat16' for convolutions on processors with AVX512_BF16
-    init_scale : of 'normal'; 0: 0.01
-    bn_momentum : share of the new batch in running statistics; 0: 0.1
-    bn_epsilon : added to the variance; 0: 1e-5
+    init_scale : of 'normal'; None: 0.01
+    bn_momentum : share of the new batch in running statistics, 0 to 1; None: 0.1
+    bn_epsilon : added to the variance; None: 1e-5
 
     Attributes
     ----------
@@ -94,11 +96,12 @@ class Encoder(Handle):
     features : outputs of the trunk
     """
 
-    def __init__(self, description: str, *, height: int = 0, width: int = 0, channels: int = 0,
-                 context: _context.Context | None = None, **options: Any) -> None:
+    def __init__(self, description: str, *, height: int | None = None, width: int | None = None,
+                 channels: int | None = None, context: _context.Context | None = None,
+                 **options: Any) -> None:
         options.update(height=height, width=width, channels=channels)
         filled = fill(_abi.mi_encoder_options, options, {
-            'trunk_init': 'mi_init', 'head_init': 'mi_init', 'precision': 'mi_precision'})
+            'trunk_init': 'mi_init', 'head_init': 'mi_init', 'precision': 'mi_precision'}, _ZEROS)
         self._context = _context.chosen(context)
         encoded = text(description, 'description')
         with self._context._work as c:

@@ -22,7 +22,7 @@ from ._errors import ArgumentError, DTypeError, ShapeError, check
 from ._gradients import apart, gradients, ld, like, mask_of
 from ._handle import Handle
 from ._library import lib
-from ._options import choice, fill, real, whole
+from ._options import above_0, at_least, choice, fill, whole
 
 
 class IICResult(NamedTuple):
@@ -157,10 +157,9 @@ class IIC(Handle):
 
     def __init__(self, *, context: _context.Context | None = None, lambda_: float = 1.0,
                  repeats: int = 1, asymmetric: bool = False) -> None:
-        _above_0(lambda_, 'lambda_')
-        _above_0(repeats, 'repeats')
-        options = fill(_abi.mi_iic_options, {'lambda_': lambda_, 'repeats': repeats,
-                                             'asymmetric': bool(asymmetric)})
+        options = fill(_abi.mi_iic_options, {
+            'lambda_': above_0(lambda_, 'lambda_'), 'repeats': at_least(repeats, 'repeats', 1),
+            'asymmetric': bool(asymmetric)})
         self._context = _context.chosen(context)
         self._lambda, self._repeats, self._asymmetric = (
             getattr(options, 'lambda'), options.repeats, bool(options.asymmetric))
@@ -280,21 +279,15 @@ class IIC(Handle):
                 f'asymmetric={self._asymmetric}{", closed" if self.closed else ""})')
 
 
-def _above_0(value: Any, name: str) -> None:
-    if value is not None and not value:  # which would stand for the default
-        raise ArgumentError(f'{name} is {value!r}: it has to be above 0')
-
-
 def joint_loss(joint: Any, lambda_: float = 1.0) -> float:
     """The loss of a joint matrix, nats; minus the mutual information if lambda_ is 1.
 
     joint: [K, K] float64, non-negative, finite, not all 0; it is symmetrised and normalised.
     """
-    _above_0(lambda_, 'lambda_')
     joint = _square(joint)
     loss = c_double()
     check(lib.mi_iic_joint_loss(joint.shape[0], address(joint), ld(joint),
-                                real(lambda_, 'lambda_'), byref(loss)))
+                                above_0(lambda_, 'lambda_'), byref(loss)))
     return loss.value
 
 

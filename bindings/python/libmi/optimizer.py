@@ -9,8 +9,11 @@ from . import _abi
 from ._errors import check
 from ._handle import Handle, expect
 from ._library import lib
-from ._options import fill
+from ._options import WEIGHTLESS, fill
 from .encoder import Encoder
+
+_ZEROS = {'rate': None, 'beta1': WEIGHTLESS, 'beta2': WEIGHTLESS, 'epsilon': None, 'momentum': -1,
+          'gamma': None}
 
 
 class Optimizer(Handle):
@@ -20,19 +23,19 @@ class Optimizer(Handle):
     ----------
     encoder : whose parameters
     kind : 'adam' (weight decay decoupled) or 'sgd' (with momentum)
-    schedule : 'constant'; 'step': times `gamma` every `period` steps; 'cosine': half a cosine
-        down to `floor` at `total` steps
-    rate : learning rate; 0: 1e-3 for Adam, 1e-2 for SGD
-    beta1, beta2, epsilon : of Adam; 0: 0.9, 0.999, 1e-8
-    momentum : of SGD; 0: 0.9; negative: none
-    decay : weight decay; 0: none
-    warmup : steps in which the rate grows from 0; 0: none
+    schedule : 'constant'; 'step': times `gamma` (None: 0.1) every `period` steps; 'cosine': half
+        a cosine down to `floor` (None: 0) at `total` steps
+    rate : learning rate; None: 1e-3 for Adam, 1e-2 for SGD
+    beta1, beta2, epsilon : of Adam; None: 0.9, 0.999, 1e-8
+    momentum : of SGD; None: 0.9
+    decay : weight decay; None: 0
+    warmup : steps in which the rate grows from 0; None: 0
     """
 
     def __init__(self, encoder: Encoder, kind: str = 'adam', **options: Any) -> None:
         expect(encoder, Encoder, 'encoder')
         filled = fill(_abi.mi_optimizer_options, {'kind': kind, **options},
-                      {'kind': 'mi_optimizer_kind', 'schedule': 'mi_schedule'})
+                      {'kind': 'mi_optimizer_kind', 'schedule': 'mi_schedule'}, _ZEROS)
         self._encoder = encoder
         self._kind = kind
         with encoder._work as e:

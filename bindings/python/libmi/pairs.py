@@ -16,6 +16,8 @@ from ._options import fill, sized, whole
 from .dataset import Dataset
 
 _FLOAT32 = np.dtype(np.float32)
+_ZEROS = {'batch': None, 'repeats': None, 'size': None, 'ahead': None, 'rotation': -1,
+          'rotation_share': -1, 'centre_share': -1, 'workers': -1}
 
 
 class Sizes(NamedTuple):
@@ -46,17 +48,17 @@ class Pairs(Handle):
     ----------
     dataset : square images
     context : None for the process's
-    seed : 0: the context's
-    batch : images a batch; 0: 128
-    repeats : twins of each image, 1 to 64; 0: 1
-    size : side of both views in pixels; 0: height - height / 7
-    rotation : largest angle in degrees; 0: 20; negative: none
-    rotation_share : share of twins that are rotated; 0: 0.5; negative: none
+    seed : None or 0: the context's
+    batch : images a batch; None: 128
+    repeats : twins of each image, 1 to 64; None: 1
+    size : side of both views in pixels; None: height - height / 7
+    rotation : largest angle in degrees; None: 20
+    rotation_share : share of twins that are rotated, 0 to 1; None: 0.5
     rotation_crop : 0: rotated twins show the whole image, resized; 1: its centre
-    crops : up to 8 sides of the smaller crops; none: 20, 22, 24 scaled by size / 24
-    centre_share : share of crops taken at the centre; 0: 0.5; negative: none
-    workers : threads that prepare batches ahead; 0: 1; -1: none
-    ahead : batches prepared ahead, up to 64; 0: 4
+    crops : up to 8 sides of the smaller crops; None: 20, 22, 24 scaled by size / 24
+    centre_share : share of crops taken at the centre, 0 to 1; None: 0.5
+    workers : threads that prepare batches ahead; 0: `next` does it; None: 1
+    ahead : batches prepared ahead, up to 64; None: 4
 
     Attributes
     ----------
@@ -66,7 +68,7 @@ class Pairs(Handle):
     def __init__(self, dataset: Dataset, *, context: _context.Context | None = None,
                  **options: Any) -> None:
         expect(dataset, Dataset, 'dataset')
-        filled = fill(_abi.mi_pairs_options, options)
+        filled = fill(_abi.mi_pairs_options, options, zeros=_ZEROS)
         self._context = _context.chosen(context)
         self._dataset = dataset
         with dataset._work as d, self._context._work as c:

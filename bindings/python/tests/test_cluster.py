@@ -455,11 +455,21 @@ def test_clusterings_refused(digits):
     with pytest.raises(libmi.ArgumentError):
         Cluster(other)  # no heads
     for options in ({'classes': 3}, {'lambda_': -1}, {'lambda_': 'x'}, {'loss_memory': 1},
+                    {'classes': 0}, {'lambda_': 0}, {'over_lambda': 0},
                     {'late_heads': 1}, {'classes': 2**33}):
         with pytest.raises(libmi.ArgumentError):
             Cluster(encoder, **options)
     with pytest.raises(TypeError, match='lambda_, loss_memory'):
         Cluster(encoder, weight=3)
+
+
+def test_no_memory(digits):
+    pairs = Pairs(digits, batch=50, size=12)
+    encoder = Encoder('dense 4 | softmax 3', height=12)
+    cluster = Cluster(encoder, Optimizer(encoder), loss_memory=0)
+    for x, xt in itertools.islice(pairs, 3):
+        loss = cluster.step(x, xt).loss
+        assert cluster.evaluate(digits)[0].loss == loss
 
 
 def test_without_an_optimizer(digits):

@@ -278,11 +278,25 @@ def test_heads_refused(head):
         encoder.output(head)
 
 
+@pytest.mark.parametrize('momentum, moves', [(0, False), (1e-3, True), (None, True)])
+def test_running_statistics(momentum, moves):
+    encoder = Encoder('conv 2, bn', height=4, bn_momentum=momentum)
+    states = [n for n in encoder.parameters if encoder.parameters.info(n).kind == 'state']
+    before = [encoder.parameters[name] for name in states]
+    encoder.forward(np.random.default_rng(0).random((3, 4, 4, 1), np.float32), 'train')
+    moved = [(encoder.parameters[name] != old).any() for name, old in zip(states, before)]
+    assert moved == [moves] * 2
+
+
 @pytest.mark.parametrize('description, options, error', [
     ('dense', {}, libmi.FormatError), ('', {}, libmi.FormatError),
     ('dense 3 | softmax', {}, libmi.FormatError), ('a\0b', {}, libmi.ArgumentError),
     (None, {}, libmi.ArgumentError), ('maxpool', {'height': 1}, libmi.ShapeError),
     ('dense 3', {'height': -1}, libmi.ArgumentError),
+    ('dense 3', {'height': 0}, libmi.ArgumentError), ('dense 3', {'width': 0}, libmi.ArgumentError),
+    ('dense 3', {'channels': 0}, libmi.ArgumentError),
+    ('dense 3', {'init_scale': 0}, libmi.ArgumentError),
+    ('dense 3', {'bn_epsilon': 0}, libmi.ArgumentError),
     ('dense 3', {'height': 2**32 + 1}, libmi.ArgumentError),
     ('dense 3', {'width': 1.5}, libmi.ArgumentError),
     ('dense 3', {'trunk_init': 'zero'}, libmi.ArgumentError),

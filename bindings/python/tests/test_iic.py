@@ -328,6 +328,8 @@ W = np.ones((4, 3))
     (lambda: IIC(lambda_=-1), libmi.ArgumentError, 'lambda'),
     (lambda: IIC(lambda_='x'), libmi.ArgumentError, 'lambda_'),
     (lambda: IIC(repeats=0), libmi.ArgumentError, 'repeats is 0'),
+    (lambda: IIC(repeats=None)(Z, Z[:0]), libmi.ArgumentError, 'repeats is None'),
+    (lambda: IIC(lambda_=None), libmi.ArgumentError, 'lambda_ is None'),
     (lambda: IIC(repeats=2 ** 64), libmi.ArgumentError, 'repeats'),
 ])
 def test_calls_that_do_not_fit(call, error, words):

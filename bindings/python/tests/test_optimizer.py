@@ -88,7 +88,24 @@ def test_a_step_out_of_order():
     np.testing.assert_array_equal(encoder.parameters['trunk.0.weight'], kept)
 
 
+@pytest.mark.parametrize('options, direction', [
+    (dict(kind='adam', beta1=0, beta2=0), np.sign), (dict(kind='sgd', momentum=0), np.array)])
+def test_0_remembers_nothing(options, direction):
+    encoder = Encoder('dense 3', height=2)
+    optimizer = Optimizer(encoder, rate=1, **options)
+    x = np.ones((1, 2, 2, 1), np.float32)
+    for dy in (4, -2):
+        encoder.forward(x, 'train')
+        encoder.backward([np.full((1, 3), dy, np.float32)])
+        before = encoder.parameters['trunk.0.weight']
+        optimizer.step()
+        np.testing.assert_allclose(before - encoder.parameters['trunk.0.weight'], direction(dy),
+                                   rtol=1e-5)
+
+
 @pytest.mark.parametrize('options, error', [
+    ({'rate': 0}, libmi.ArgumentError), ({'epsilon': 0}, libmi.ArgumentError),
+    ({'schedule': 'step', 'period': 2, 'gamma': 0}, libmi.ArgumentError),
     ({'kind': 'newton'}, libmi.ArgumentError), ({'kind': 9}, libmi.ArgumentError),
     ({'rate': -1}, libmi.ArgumentError), ({'rate': float('nan')}, libmi.ArgumentError),
     ({'rate': 'x'}, libmi.ArgumentError), ({'beta1': 1}, libmi.ArgumentError),

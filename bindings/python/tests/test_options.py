@@ -16,12 +16,13 @@ class Struct(ctypes.Structure):
 
     _fields_ = (('struct_size', ctypes.c_uint64), ('kind', ctypes.c_int32),
                 ('count', ctypes.c_int32), ('seed', ctypes.c_uint64), ('rate', ctypes.c_double),
-                ('lambda', ctypes.c_double), ('sizes', ctypes.c_int64 * 3),
+                ('lambda', ctypes.c_double), ('share', ctypes.c_double), ('sizes', ctypes.c_int64 * 3),
                 ('reserved0', ctypes.c_int32))
 
 
 def fill(**options):
-    return _options.fill(Struct, options, {'kind': 'mi_optimizer_kind'})
+    return _options.fill(Struct, options, {'kind': 'mi_optimizer_kind'},
+                         {'share': -1, 'lambda': None})
 
 
 def test_fill():
@@ -37,10 +38,15 @@ def test_none_leaves_the_default():
     assert (filled.kind, filled.rate, list(filled.sizes)) == (0, 0, [0, 0, 0])
 
 
+def test_0_is_0():
+    assert [fill(share=share).share for share in (0, 0., -0., None, .5)] == [-1, -1, -1, 0, .5]
+    assert (fill(rate=0).rate, fill(seed=0).seed) == (0, 0)
+
+
 @pytest.mark.parametrize('word', ['Kind', 'lambda', 'struct_size', 'reserved0', 'rates'])
 def test_unknown_options(word):
     with pytest.raises(TypeError, match=f"there is no option '{word}': the options are kind, "
-                                        'count, seed, rate, lambda_, sizes$'):
+                                        'count, seed, rate, lambda_, share, sizes$'):
         fill(**{word: 1})
 
 
@@ -56,6 +62,8 @@ def test_unknown_options(word):
     ({'rate': [1, 2]}, r'rate is \[1, 2\]: a number is needed'),
     ({'rate': 10 ** 400}, 'rate is 1000.*: a number is needed'),
     ({'sizes': (1, 2, 3, 4)}, 'sizes has 4 numbers, at most 3 fit'),
+    ({'sizes': (3, 0, 4)}, r'sizes is \(3, 0, 4\): C would take it to end at the 0'),
+    ({'lambda_': 0}, 'lambda_ is 0: it has to be above 0, or None for the default'),
     ({'sizes': 3}, 'sizes is 3: at most 3 numbers are needed'),
     ({'sizes': (1, .5)}, 'sizes is 0.5: a whole number is needed'),
     ({'sizes': (2 ** 63,)}, 'sizes is 9223372036854775808'),

@@ -2,6 +2,7 @@
 """Batches of pairs: sizes, order, places, ends."""
 import gc
 import itertools
+import time
 
 import numpy as np
 import pytest
@@ -43,10 +44,25 @@ def test_an_epoch_is_a_permutation(digits):
 
 
 def test_twins_of_nothing_are_the_image(digits):
-    none = Pairs(digits, batch=10, repeats=2, size=12, rotation_share=-1, crops=[12],
-                 centre_share=1)
-    x, xt = none.next()
-    np.testing.assert_allclose(xt, np.repeat(x, 2, axis=0), atol=1e-6)
+    crops = dict(rotation_share=0, crops=[12], centre_share=1)
+    for options in (crops, dict(rotation_share=1, rotation=0, rotation_crop=1)):
+        x, xt = Pairs(digits, batch=10, repeats=2, size=12, workers=0, **options).next()
+        np.testing.assert_allclose(xt, np.repeat(x, 2, axis=0), atol=1e-6)
+
+
+def test_a_share_of_0_is_none(digits):
+    options = dict(batch=10, size=12, rotation_share=0, crops=[6])
+    x, xt = Pairs(digits, centre_share=0, **options).next()
+    centre = Pairs(digits, centre_share=1, **options).next()[1]
+    assert not any(np.array_equal(a, b) for a, b in zip(xt, centre))
+
+
+def test_without_workers_the_caller_waits(digits):
+    pairs = Pairs(digits, batch=10, workers=0)
+    for _ in range(9):
+        pairs.next()
+        time.sleep(.005)  # in which a worker would prepare the next one
+    assert pairs.waited()[:2] == (9, 9)
 
 
 def test_a_place_tells_the_pairs(digits):
@@ -104,6 +120,9 @@ def test_waited(digits):
 
 
 @pytest.mark.parametrize('options, error', [
+    ({'batch': 0}, libmi.ArgumentError), ({'repeats': 0}, libmi.ArgumentError),
+    ({'size': 0}, libmi.ArgumentError), ({'ahead': 0}, libmi.ArgumentError),
+    ({'crops': [8, 0, 9]}, libmi.ArgumentError),
     ({'batch': 51}, libmi.ShapeError), ({'batch': -1}, libmi.ArgumentError),
     ({'batch': 2**80}, libmi.ArgumentError), ({'repeats': 65}, libmi.ArgumentError),
     ({'repeats': 2**33}, libmi.ArgumentError), ({'size': 29}, libmi.ShapeError),
