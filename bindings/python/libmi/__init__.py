@@ -21,4 +21,13 @@ from .optimizer import Optimizer
 from .pairs import Pairs, Sizes, Times, plain
 from .version import build_info, library_version
 
+__all__ = ['AbiError', 'ArgumentError', 'Assignment', 'Bound', 'BoundInfo', 'BoundParam',
+           'BoundResult', 'BoundState', 'CancelledError', 'Cluster', 'Context', 'DTypeError',
+           'Dataset', 'Encoder', 'Error', 'FileError', 'FormatError', 'IIC', 'IICGradients',
+           'IICResult', 'Images', 'InfeasibleError', 'InternalError', 'Matching', 'Merged',
+           'NumericError', 'Optimizer', 'OutOfMemoryError', 'Pairs', 'ParameterInfo', 'Progress',
+           'Report', 'Row', 'Score', 'ShapeError', 'Sizes', 'StateError', 'Times',
+           'UnsupportedError', 'bounds', 'build_info', 'joint_loss', 'library_version',
+           'linear_sum_assignment', 'merge', 'plain', 'prior', 'score', 'write_png']
+
 __version__ = '.'.join(map(str, _abi.VERSION))

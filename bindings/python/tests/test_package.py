@@ -37,6 +37,12 @@ def test_versions_are_equal():
     assert libmi.library_version() == libmi.__version__
 
 
+def test_public_names():
+    modules = {path.stem for path in PACKAGE.glob('*.py')} - {'prior', 'score'}
+    public = {name for name in vars(libmi) if not name.startswith('_')} - modules
+    assert libmi.__all__ == sorted(public)  # checkers of types believe no other names
+
+
 def test_types_are_announced():
     assert (PACKAGE / 'py.typed').read_bytes() == b''
 
