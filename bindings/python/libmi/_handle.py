@@ -6,10 +6,12 @@ import os
 import threading
 import weakref
 from ctypes import byref, c_void_p
-from typing import Any, Callable
+from typing import Any, Callable, TypeVar
 
 from ._errors import StateError, check
 from ._library import lib
+
+T = TypeVar('T', bound='Handle')
 
 
 class _Process:
@@ -115,7 +117,7 @@ class Handle:
         work = getattr(self, '_work', None)
         return work is None or work.pointer is None
 
-    def __enter__(self):
+    def __enter__(self: T) -> T:
         return self
 
     def __exit__(self, *_exception: object) -> None:

@@ -138,4 +138,4 @@ def _matrix(value: Any) -> np.ndarray:
                          'a matrix is needed')
     if a.dtype.kind not in 'biuf':
         raise DTypeError(f'cost_matrix is {a.dtype}: real numbers are needed')
-    return np.require(a, a.dtype if a.dtype in FLOATS else FLOATS[-1], 'CA')
+    return np.require(a, a.dtype if a.dtype in FLOATS else FLOATS[-1], ['C', 'A'])

@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import _abi, context as _context
+from . import _abi
 from ._arrays import BYTES, FLOAT32, INT32, INT64, address, array
 from ._errors import ArgumentError, DTypeError, ShapeError, check
 from ._handle import Handle
 from ._library import lib
 from ._options import choice, path as _path, sized, whole
+from .context import Context, chosen
 
 
 class Images(NamedTuple):
@@ -44,14 +45,18 @@ class Dataset(Handle):
     `dataset[2:5]` and `dataset[[7, 1]]` are the `Images` there.
     """
 
+    _context: Context
+    _shape: tuple[int, int, int, int]
+    _classes: int
+
     def __init__(self) -> None:
         raise TypeError('a Dataset is made by Dataset.open, open_idx, open_folders, from_array '
                         'or digits')
 
     @classmethod
-    def _make(cls, context: _context.Context | None, create: str, *arguments: object) -> Dataset:
+    def _make(cls, context: Context | None, create: str, *arguments: object) -> Dataset:
         made = cls.__new__(cls)
-        made._context = _context.chosen(context)
+        made._context = chosen(context)
         with made._context._work as c:
             made._open(create, c, *arguments)
         info = sized(_abi.mi_dataset_shape)
@@ -63,7 +68,7 @@ class Dataset(Handle):
 
     @classmethod
     def open(cls, path: Any, split: str = 'train', *,
-             context: _context.Context | None = None) -> Dataset:
+             context: Context | None = None) -> Dataset:
         """Opens whatever lies at a path.
 
         Parameters
@@ -83,19 +88,19 @@ class Dataset(Handle):
 
     @classmethod
     def open_idx(cls, images: Any, labels: Any = None, *,
-                 context: _context.Context | None = None) -> Dataset:
+                 context: Context | None = None) -> Dataset:
         """Reads IDX files of unsigned bytes, plain or gzip: images, and labels or None."""
         return cls._make(context, 'mi_dataset_open_idx', _path(images, 'images'),
                          None if labels is None else _path(labels, 'labels'))
 
     @classmethod
-    def open_folders(cls, path: Any, *, context: _context.Context | None = None) -> Dataset:
+    def open_folders(cls, path: Any, *, context: Context | None = None) -> Dataset:
         """Reads a directory with a folder of PNG files per class."""
         return cls._make(context, 'mi_dataset_open_folders', _path(path))
 
     @classmethod
     def from_array(cls, pixels: Any, labels: Any = None, *,
-                   context: _context.Context | None = None) -> Dataset:
+                   context: Context | None = None) -> Dataset:
         """Copies images into a set.
 
         Parameters
@@ -115,7 +120,7 @@ class Dataset(Handle):
 
     @classmethod
     def digits(cls, count: int, *, seed: int = 0, first: int = 0,
-               context: _context.Context | None = None) -> Dataset:
+               context: Context | None = None) -> Dataset:
         """Draws `count` digits, 28 x 28 and grey, from number `first` on.
 
         Image i of a seed is always the same. About 784 bytes an image.

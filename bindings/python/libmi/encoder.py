@@ -159,11 +159,11 @@ class Encoder(Handle):
     def _widths(self) -> Sequence[int]:
         return self.widths or (self.features,)
 
-    def _rows(self) -> int:
+    def _last(self) -> tuple[int, ...]:
         if self._shape is None:
             raise StateError('the encoder holds no outputs of a forward: call forward first, '
                              'after whatever else used the encoder')
-        return self._shape[0]
+        return self._shape
 
     def output(self, head: int = -1, *, out: Any = None) -> np.ndarray:
         """Copies out what the last forward computed.
@@ -179,7 +179,7 @@ class Encoder(Handle):
                                 f'{len(self.widths) - 1}')
         width = self.features if head < 0 else self.widths[head]
         with self._work as encoder:
-            y = output(out, 'out', np.dtype(np.float32), (self._rows(), width))
+            y = output(out, 'out', np.dtype(np.float32), (self._last()[0], width))
             check(lib.mi_encoder_output(encoder, head, address(y)))
         return y
 
@@ -201,17 +201,17 @@ class Encoder(Handle):
         dx : as x; or None if not wanted
         """
         with self._work as encoder:
-            rows = self._rows()
-            arrays = self._derivatives(dy, rows)
+            shape = self._last()
+            arrays = self._derivatives(dy, shape[0])
             if not self.widths and arrays[0] is not None:
                 if dfeatures is not None:
                     raise ArgumentError('dy and dfeatures are both given: without heads they '
                                         'are the same, give one')
                 dfeatures = arrays[0]
             if dfeatures is not None:
-                dfeatures = array(dfeatures, 'dfeatures', FLOAT32, (rows, self.features))
+                dfeatures = array(dfeatures, 'dfeatures', FLOAT32, (shape[0], self.features))
             if dx is not None and dx is not False:
-                dx = output(None if dx is True else dx, 'dx', np.dtype(np.float32), self._shape)
+                dx = output(None if dx is True else dx, 'dx', np.dtype(np.float32), shape)
                 for other in (*arrays, dfeatures):
                     disjoint(gradient=other, dx=dx)
             else:

@@ -110,7 +110,7 @@ class _Loss(torch.autograd.Function):
     """Any loss: its gradients come with it."""
 
     @staticmethod
-    def forward(ctx: Any, evaluate: _Evaluate, *inputs: Tensor | None) -> Tensor:
+    def forward(ctx: Any, evaluate: _Evaluate, *inputs: Any) -> Tensor:
         wanted = ctx.needs_input_grad[1:]
         loss, gradients = evaluate(wanted)
         ctx.save_for_backward(*(_tensor(g, x).reshape(x.shape) if want else None
@@ -189,7 +189,7 @@ class _BoundLoss(torch.nn.Module):
 
 def _copied(module: Any, memo: dict[int, Any]) -> Any:
     """A copy with a handle of its own, in the same context."""
-    copied = memo[id(module)] = type(module).__new__(type(module))
+    copied = memo[id(module)] = object.__new__(type(module))
     memo[id(module._context)] = module._context
     copied.__setstate__(copy.deepcopy(module.__getstate__(), memo))
     return copied
@@ -300,7 +300,8 @@ class IICLoss(torch.nn.Module):
                  context: Context | None = None) -> None:
         super().__init__()
         self._context = context
-        self._options = {'lambda_': lambda_, 'repeats': repeats, 'asymmetric': asymmetric}
+        self._options: dict[str, Any] = {'lambda_': lambda_, 'repeats': repeats,
+                                         'asymmetric': asymmetric}
         self._iic = IIC(context=context, **self._options)
         self.last: IICResult | None = None
 
