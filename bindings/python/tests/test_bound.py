@@ -9,6 +9,7 @@ from differences import differences
 
 import libmi
 from libmi import Bound, BoundState, bounds
+from libmi.bound import _kinds
 
 KINDS = [b.name for b in bounds()]
 BASELINES = [b.name for b in bounds() if 'baseline' in b.traits]
@@ -251,6 +252,7 @@ def test_mine_averages_over_steps():
 # -- the handle ----------------------------------------------------------------------------------
 
 def test_list_of_kinds():
+    _kinds.cache_clear()  # it may have been asked for before
     by_name = {b.name: b for b in bounds()}
     assert len(by_name) == 17 and by_name['infonce'].side == 'lower'
     assert by_name['club'].side == 'upper' and by_name['smile'].side == 'neither'
