@@ -12,6 +12,7 @@ wrong with numbers or shapes is in the text of the exception that JAX makes of i
 """
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 from typing import Any, Callable, Sequence
@@ -23,7 +24,7 @@ import numpy as np
 from . import prior as _prior
 from ._arrays import FLOATS
 from ._errors import ArgumentError, DTypeError
-from ._options import real
+from ._options import at_least, real
 from .bound import Bound
 from .context import Context
 from .iic import IIC
@@ -31,25 +32,33 @@ from .iic import IIC
 __all__ = ['bound_embeddings', 'bound_matrix', 'bound_vectors', 'iic_loss', 'kl']
 
 #: gets inputs, constants, and which gradients by inputs are wanted; gives the loss and, for each
-#: input, its gradient or None
+#: input, its gradient or None. Equal ones do the same: else JAX would compile each call anew
 _Evaluate = Callable[[Sequence[np.ndarray], Sequence[np.ndarray], Sequence[bool]],
                      'tuple[float, Sequence[Any]]']
+
+
+@dataclasses.dataclass(frozen=True)
+class _Callback:
+    """What JAX calls: gives the loss, and a list of the gradients that are wanted."""
+
+    evaluate: _Evaluate
+    wanted: tuple[bool, ...]
+
+    def __call__(self, inputs: Any, constants: Any) -> tuple[np.ndarray, list[np.ndarray]]:
+        inputs = [np.asarray(x) for x in inputs]
+        loss, gradients = self.evaluate(inputs, [np.asarray(x) for x in constants], self.wanted)
+        return np.asarray(loss, inputs[0].dtype), [
+            np.asarray(g, x.dtype).reshape(x.shape)
+            for g, x, want in zip(gradients, inputs, self.wanted) if want]
 
 
 def _called(evaluate: _Evaluate, wanted: Sequence[bool], inputs: Sequence[Any],
             constants: Sequence[Any]) -> Any:
     """The loss, and a list of the gradients that are wanted."""
-    dtype = inputs[0].dtype
     shapes = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x, want in zip(inputs, wanted) if want]
-
-    def callback(inputs: Any, constants: Any) -> tuple[np.ndarray, list[np.ndarray]]:
-        loss, gradients = evaluate([np.asarray(x) for x in inputs],
-                                   [np.asarray(x) for x in constants], wanted)
-        found = [g for g, want in zip(gradients, wanted) if want]
-        return np.asarray(loss, dtype), [np.asarray(g, s.dtype).reshape(s.shape)
-                                         for g, s in zip(found, shapes)]
-    return jax.pure_callback(callback, (jax.ShapeDtypeStruct((), dtype), shapes), inputs,
-                             constants, vmap_method='sequential')
+    return jax.pure_callback(
+        _Callback(evaluate, tuple(wanted)), (jax.ShapeDtypeStruct((), inputs[0].dtype), shapes),
+        inputs, constants, vmap_method='sequential')
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -107,20 +116,29 @@ def _bound(kind: str, params: tuple[tuple[str, float], ...], context: Context | 
     return bound
 
 
+@dataclasses.dataclass(frozen=True)
+class _EvaluateBound:
+    made: tuple[Any, ...]  #: arguments of `_bound`
+    method: str
+    options: tuple[tuple[str, Any], ...]
+    names: tuple[str, ...]  #: of the inputs
+
+    def __call__(self, inputs: Sequence[np.ndarray], mask: Sequence[np.ndarray],
+                 wanted: Sequence[bool]) -> tuple[float, list[Any]]:
+        out = {'d' + name: None for name, want in zip(self.names, wanted) if want}
+        result = getattr(_bound(*self.made), self.method)(
+            **dict(zip(self.names, inputs)), **dict(zip(['mask'], mask)), **dict(self.options),
+            out=out)
+        return result.loss, [getattr(result, 'd' + name) for name in self.names]
+
+
 def _bound_loss(kind: str, params: dict[str, float], context: Context | None, method: str,
                 options: dict[str, Any], mask: Any = None, **given: Any) -> jax.Array:
     made = (kind, tuple((name, real(value, name)) for name, value in params.items()), context)
     _bound(*made)  # says what is wrong with these, now and as it is
     inputs = {name: x for name, x in given.items() if x is not None}
-
-    def evaluate(arrays: Sequence[np.ndarray], mask: Sequence[np.ndarray],
-                 wanted: Sequence[bool]) -> tuple[float, list[Any]]:
-        out = {'d' + name: None for name, want in zip(inputs, wanted) if want}
-        result = getattr(_bound(*made), method)(
-            **dict(zip(inputs, arrays)), **dict(zip(['mask'], mask)), **options, out=out)
-        return result.loss, [getattr(result, 'd' + name) for name in inputs]
-
-    return _loss(evaluate, list(inputs.values()), [] if mask is None else [jnp.asarray(mask)])
+    return _loss(_EvaluateBound(made, method, tuple(options.items()), tuple(inputs)),
+                 list(inputs.values()), [] if mask is None else [jnp.asarray(mask)])
 
 
 def bound_vectors(kind: str, joint: Any, product: Any, baseline: Any = None, *,
@@ -155,7 +173,8 @@ def bound_matrix(kind: str, scores: Any, baseline: Any = None, *, locations: int
     mask : [n, n L] bool; where False, as if this pair were not there
     """
     scores = _ready(scores, 'scores')
-    return _bound_loss(kind, params, context, 'matrix', {'locations': locations}, mask,
+    return _bound_loss(kind, params, context, 'matrix',
+                       {'locations': at_least(locations, 'locations', 1)}, mask,
                        scores=scores, baseline=_optional(baseline, 'baseline', scores))
 
 
@@ -177,7 +196,8 @@ def bound_embeddings(kind: str, u: Any, v: Any, baseline: Any = None, *, tempera
     """
     u = _ready(u, 'u')
     return _bound_loss(kind, params, context, 'embeddings',
-                       {'normalize': normalize, 'locations': locations},
+                       {'normalize': bool(normalize),
+                        'locations': at_least(locations, 'locations', 1)},
                        u=u, v=_ready(v, 'v', u), baseline=_optional(baseline, 'baseline', u),
                        temperature=jnp.asarray(temperature, u.dtype))
 
@@ -186,6 +206,22 @@ def bound_embeddings(kind: str, u: Any, v: Any, baseline: Any = None, *, tempera
 def _iic(options: tuple[Any, ...], context: Context | None) -> IIC:
     lambda_, repeats, asymmetric = options
     return IIC(context=context, lambda_=lambda_, repeats=repeats, asymmetric=asymmetric)
+
+
+@dataclasses.dataclass(frozen=True)
+class _EvaluateIIC:
+    made: tuple[Any, ...]  #: arguments of `_iic`
+    count: int  #: of heads
+    shared: bool  #: one weight for all of them
+
+    def __call__(self, inputs: Sequence[np.ndarray], weights: Sequence[np.ndarray],
+                 wanted: Sequence[bool]) -> tuple[float, list[Any]]:
+        count = self.count
+        out = {name: [None] * count for name, want in (
+            ('dz', any(wanted[:count])), ('dzt', any(wanted[count:]))) if want}
+        weight = (weights[0] if weights else None) if self.shared else weights
+        result = _iic(*self.made)(inputs[:count], inputs[count:], weight, out=out)
+        return result.loss, [*(result.dz or [None] * count), *(result.dzt or [None] * count)]
 
 
 def iic_loss(z: Any, zt: Any, weight: Any = None, *, lambda_: float = 1.0, repeats: int = 1,
@@ -202,24 +238,13 @@ def iic_loss(z: Any, zt: Any, weight: Any = None, *, lambda_: float = 1.0, repea
     asymmetric : the joint matrix isn't made symmetric; for views that play different parts
     context : None: the process's default one
     """
-    shared = not isinstance(weight, (list, tuple))
-    options = (lambda_, repeats, asymmetric)
-    _iic(options, context)
+    made = ((lambda_, repeats, asymmetric), context)
+    _iic(*made)  # says what is wrong with these, now and as it is
     z = _heads(z, 'z')
     zt = _heads(zt, 'zt', z)
     weights = [] if weight is None else _heads(weight, 'weight', z)
-    count = len(z)
-
-    def evaluate(arrays: Sequence[np.ndarray], weights: Sequence[np.ndarray],
-                 wanted: Sequence[bool]) -> tuple[float, list[Any]]:
-        out = {name: [None] * count for name, want in (
-            ('dz', any(wanted[:count])), ('dzt', any(wanted[count:]))) if want}
-        weight = (weights[0] if weights else None) if shared else weights
-        result = _iic(options, context)(
-            arrays[:count], arrays[count:], weight, out=out)
-        return result.loss, [*(result.dz or [None] * count), *(result.dzt or [None] * count)]
-
-    return _loss(evaluate, z + zt, weights)
+    shared = not isinstance(weight, (list, tuple))
+    return _loss(_EvaluateIIC(made, len(z), shared), z + zt, weights)
 
 
 def _heads(given: Any, name: str, like: Sequence[Any] = ()) -> list[Any]:
@@ -234,6 +259,16 @@ def _heads(given: Any, name: str, like: Sequence[Any] = ()) -> list[Any]:
     return heads
 
 
+@dataclasses.dataclass(frozen=True)
+class _EvaluateKL:
+    reduce: str
+
+    def __call__(self, inputs: Sequence[np.ndarray], _constants: Any,
+                 wanted: Sequence[bool]) -> tuple[float, list[Any]]:
+        loss, *gradients = _prior.kl(*inputs, reduce=self.reduce, grad=any(wanted))
+        return loss, gradients
+
+
 def kl(mean: Any, log_variance: Any, *, reduce: str = 'sum') -> jax.Array:
     """The divergence of Gaussian codes from N(0, I), see `libmi.prior.kl`.
 
@@ -242,13 +277,8 @@ def kl(mean: Any, log_variance: Any, *, reduce: str = 'sum') -> jax.Array:
     mean, log_variance : [n, d]
     reduce : 'sum' over dimensions: the divergence proper; 'mean': doesn't grow with d
     """
-    def evaluate(arrays: Sequence[np.ndarray], _constants: Any,
-                 wanted: Sequence[bool]) -> tuple[float, list[Any]]:
-        loss, *gradients = _prior.kl(*arrays, reduce=reduce, grad=any(wanted))
-        return loss, gradients
-
     mean = _ready(mean, 'mean')
-    return _loss(evaluate, [mean, _ready(log_variance, 'log_variance', mean)], [])
+    return _loss(_EvaluateKL(reduce), [mean, _ready(log_variance, 'log_variance', mean)], [])
 
 
 if hasattr(os, 'register_at_fork'):  # handles don't outlive it

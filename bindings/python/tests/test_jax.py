@@ -185,6 +185,24 @@ def test_what_does_not_fit_is_said(draw):
     jax.grad(lambda z: losses.iic_loss(z, z, jax.lax.stop_gradient(z[:, 0])))(z)
 
 
+def test_calls_like_earlier_ones_compile_nothing(draw):
+    x, compiled = draw(5, 5), []
+    jax.monitoring.register_event_duration_secs_listener(
+        lambda event, *_, **__: compiled.append(event) if 'backend_compile' in event else None)
+    for function in (lambda x: losses.bound_vectors('nwj', x[0], x[1]),
+                     lambda x: losses.bound_matrix('infonce', x, mask=x < 9, columns=1),
+                     lambda x: losses.bound_embeddings('infonce', x, x, normalize=True),
+                     lambda x: losses.iic_loss([jnp.abs(x)], [jnp.abs(x)], jnp.ones(5)),
+                     lambda x: losses.kl(x, x, reduce='mean')):
+        for call in (function, jax.grad(lambda y: function(y))):
+            seen = []
+            for _ in range(3):
+                compiled.clear()
+                call(x)
+                seen.append(len(compiled))
+            assert seen[0] > 0 and seen[2] == 0, seen
+
+
 def test_second_derivatives_are_refused(draw):
     with pytest.raises(ValueError, match='callbacks do not support JVP'):
         jax.hessian(lambda u: losses.bound_matrix('infonce', jnp.tanh(u)))(draw(3, 3))
