@@ -58,6 +58,8 @@ def _converted(found: np.ndarray, name: str, value: Any, dtype: np.dtype) -> np.
     if found.dtype.kind not in 'biuf':
         raise DTypeError(f'{name}, a {type(value).__name__}, is not an array of numbers: '
                          f'give {_words((dtype,))}')
+    if found.dtype.kind == 'b' and dtype.kind == 'i':  # a mask, maybe, and not numbers 0 and 1
+        raise DTypeError(f'{name}, a {type(value).__name__}, has truth values: give {dtype}')
     with np.errstate(invalid='ignore', over='ignore'):
         converted = found.astype(dtype)
     if dtype.kind in 'iu' and not np.array_equal(converted, found):

@@ -112,7 +112,7 @@ def test_read_by_index():
 
 
 @pytest.mark.parametrize('index, error', [
-    ([5], libmi.ArgumentError), ([-1], libmi.ArgumentError), ([[0]], libmi.ShapeError),
+    ([True, False], libmi.DTypeError), ([5], libmi.ArgumentError), ([-1], libmi.ArgumentError), ([[0]], libmi.ShapeError),
     (np.array([0], np.int32), libmi.DTypeError), (np.array([0.]), libmi.DTypeError),
     (0, libmi.ShapeError), (np.arange(4)[::2], libmi.ShapeError), ('x', libmi.DTypeError)])
 def test_index_refused(index, error):
