@@ -61,13 +61,17 @@ def _tensor(value: Any, like: Tensor) -> Tensor:
     return torch.as_tensor(value, dtype=like.dtype, device=like.device)
 
 
+def _expect_tensor(x: Any, name: str) -> None:
+    if not isinstance(x, Tensor):
+        raise DTypeError(f'{name} is a {type(x).__name__}: give a tensor, '
+                         f'as torch.as_tensor({name})')
+
+
 def _ready(x: Any, name: str, first: Tensor | None = None, *, rows: bool = False) -> Any:
     """An input as the library can read it, of the type and device of the first one."""
     if x is None:
         return None
-    if not isinstance(x, Tensor):
-        raise DTypeError(f'{name} is a {type(x).__name__}: give a tensor, '
-                         f'as torch.as_tensor({name})')
+    _expect_tensor(x, name)
     if x.dtype in _HALVES and torch.is_autocast_enabled(x.device.type):
         x = x.float()
     if x.dtype not in _FLOATS:
@@ -246,6 +250,7 @@ class MatrixBoundLoss(_BoundLoss):
         """
         scores = _ready(scores, 'scores', rows=True)
         if mask is not None:
+            _expect_tensor(mask, 'mask')
             _in_place(mask, 'mask', True)
         return self._loss(self.bound.matrix, {'locations': locations, 'mask': _array(mask)},
                           scores=scores, baseline=_ready(baseline, 'baseline', scores))

@@ -132,6 +132,11 @@ def test_values_are_those_of_numpy(dtype):
         u.detach().numpy(), v.detach().numpy(), seed=7, draw=1))
 
 
+def test_masks_are_tensors():
+    with pytest.raises(libmi.DTypeError, match='mask is a list: give a tensor'):
+        losses.MatrixBoundLoss('nwj')(torch.ones(2, 2), mask=[[True, True], [True, True]])
+
+
 def test_masks_and_weights_arrive():
     scores, mask = torch.randn(4, 4), torch.rand(4, 4) > 0.3
     assert losses.MatrixBoundLoss('nwj')(scores, mask=mask).item() == pytest.approx(
