@@ -31,7 +31,7 @@ class Assignment(Handle):
     Exact, at worst O(min^2 max) time; ties are broken the same way everywhere.
     """
 
-    def __init__(self, context: _context.Context | None = None) -> None:
+    def __init__(self, *, context: _context.Context | None = None) -> None:
         self._context = _context.chosen(context)
         with self._context._work as c:
             self._open('mi_assign_create', c)

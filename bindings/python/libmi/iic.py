@@ -291,7 +291,7 @@ def joint_loss(joint: Any, lambda_: float = 1.0) -> float:
     return loss.value
 
 
-def merge(joint: Any, target: int, context: _context.Context | None = None) -> Merged:
+def merge(joint: Any, target: int, *, context: _context.Context | None = None) -> Merged:
     """Merges clusters, each time the two that lose least mutual information, until `target` are
     left; then moves single ones as long as that gains some (information bottleneck).
 

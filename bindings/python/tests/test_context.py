@@ -115,14 +115,14 @@ def test_log_that_uses_its_own_handle(unraisable):
 
     def hear(_level, _text):
         answers.append((repr(own), own.threads))
-        libmi.Assignment(own)
+        libmi.Assignment(context=own)
 
     own = Context(threads=1, log=hear)
     talk(own)
     assert answers[0] == ('Context(threads=1)', 1)
     assert {str(error) for error in unraisable} == {
         'this Context is at work: a callback cannot use it'}
-    assert libmi.Assignment(own).solve(np.eye(2)).total == 0
+    assert libmi.Assignment(context=own).solve(np.eye(2)).total == 0
 
 
 def test_log_that_closes_its_own_handle(unraisable):
@@ -145,7 +145,7 @@ def test_log_that_uses_other_handles():
 
 def test_handles_outlive_their_context():
     own = Context(threads=2)
-    solver, encoder = libmi.Assignment(own), talk(own)
+    solver, encoder = libmi.Assignment(context=own), talk(own)
     gone = weakref.ref(own)
     own.close()
     del own

@@ -130,11 +130,11 @@ def test_everything_is_given_back_in_any_order(pointers):
 
 def test_what_is_made_of_a_closed_handle_works_on():
     shared = libmi.Context(threads=1)
-    solver = libmi.Assignment(shared)
+    solver = libmi.Assignment(context=shared)
     shared.close()
     assert solver.solve(np.eye(2)).total == 0
     with pytest.raises(libmi.StateError, match='this Context is closed'):
-        libmi.Assignment(shared)
+        libmi.Assignment(context=shared)
 
 
 def test_closing_the_default_context():
