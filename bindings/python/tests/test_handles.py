@@ -187,7 +187,7 @@ def test_half_made_handles():
 
 
 @pytest.mark.parametrize('make', [
-    libmi.Assignment, lambda c: libmi.IIC(context=c),
+    lambda c: libmi.Assignment(context=c), lambda c: libmi.IIC(context=c),
     lambda c: libmi.Bound('infonce', context=c),
     lambda c: libmi.Encoder('dense 4 | softmax 4', height=2, width=2, context=c),
     lambda c: libmi.Dataset.digits(4, context=c)])

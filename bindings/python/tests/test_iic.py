@@ -281,7 +281,7 @@ def test_merge():
     merged = merge(blocks, 2)
     assert merged.group.tolist() == [0, 1, 0, 1] and merged.group.dtype == np.int32
     assert merged.information == pytest.approx(math.log(2))
-    assert merge(blocks, 1, libmi.Context(threads=1)).information == pytest.approx(0)
+    assert merge(blocks, 1, context=libmi.Context(threads=1)).information == pytest.approx(0)
     for bad in (0, 5, 2 ** 70, 1.5):
         with pytest.raises(libmi.ArgumentError, match='target'):
             merge(blocks, bad)

@@ -101,7 +101,7 @@ def test_a_context_made_before():
     said = run('''
         shared = libmi.Context(threads=2)
         def child():
-            error(libmi.Assignment, shared)
+            error(lambda: libmi.Assignment(context=shared))
             print(shared)
         fork(child)
     ''')

@@ -120,7 +120,7 @@ def test_handles_are_made_and_ended_at_once():
 
     def work(k):
         for n in range(30):
-            solver = libmi.Assignment(shared if n % 2 else None)
+            solver = libmi.Assignment(context=shared if n % 2 else None)
             assert solver.solve(np.eye(4)).total == 0
             if n % 3:
                 solver.close()
