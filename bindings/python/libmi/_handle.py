@@ -33,44 +33,8 @@ def _end(destroy: Callable[[int], None], pointer: int, generation: int) -> None:
         destroy(pointer)  # a forked process leaves to the system what may be half done
 
 
-class Turn:
-    """A lock that names the thread that holds it."""
-
-    __slots__ = ('lock', 'holder')
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.holder = 0
-
-
-class Work:
-    """`with handle._work as pointer:` one thread at a time, and none after the end."""
-
-    __slots__ = ('pointer', 'turn', 'name', 'generation')
-
-    def __init__(self, pointer: int, turn: Turn, name: str) -> None:
-        self.pointer: int | None = pointer
-        self.turn = turn
-        self.name = name
-        self.generation = _Process.generation
-
-    def __enter__(self) -> int:
-        if self.generation != _Process.generation:
-            raise StateError(f'this {self.name} was made before the process was forked: '
-                             'make another one in the child')
-        me = threading.get_ident()
-        if self.turn.holder == me:
-            raise StateError(f'this {self.name} is at work: a callback cannot use it')
-        self.turn.lock.acquire()
-        self.turn.holder = me
-        if self.pointer is None:
-            self.__exit__()
-            raise StateError(f'this {self.name} is closed')
-        return self.pointer
-
-    def __exit__(self, *_exception: object) -> None:
-        self.turn.holder = 0
-        self.turn.lock.release()
+#: threads that run a log callback, in the middle of a call; see context.py
+in_callback: set[int] = set()
 
 
 class Handle:
@@ -82,40 +46,57 @@ class Handle:
     release the global interpreter lock, so different handles work at the same time.
     """
 
-    _work: Work
+    # A method works under `with self._turn:` on `self._pointer`. The lock is one in C, since an
+    # interrupt in the middle of an __enter__ or __exit__ in Python would leave it held.
+    _lock: Any
+    _address: int | None = None
+    _generation: int
 
-    def _open(self, create: str, *arguments: object, turn: Turn | None = None) -> None:
+    def _open(self, create: str, *arguments: object, turn: Any = None) -> None:
         """Makes the handle with `mi_x_create(*arguments, &out)`, to be ended by `mi_x_destroy`."""
         out = c_void_p()
         check(getattr(lib, create)(*arguments, byref(out)))
         pointer = out.value
         assert pointer is not None
         destroy = getattr(lib, '_'.join(create.split('_')[:2]) + '_destroy')
-        self._work = Work(pointer, turn or Turn(), type(self).__name__)
-        self._end = weakref.finalize(self, _end, destroy, pointer, self._work.generation)
+        self._end = weakref.finalize(self, _end, destroy, pointer, _Process.generation)
         self._end.atexit = False  # the process is going anyway, and its threads with it
+        self._lock = turn or threading.RLock()
+        self._generation = _Process.generation
+        self._address = pointer
+
+    @property
+    def _turn(self) -> Any:
+        """Its lock, where waiting for it is not in vain."""
+        if self._address is not None and self._generation != _Process.generation:
+            raise StateError(f'this {type(self).__name__} was made before the process was forked: '
+                             'make another one in the child')
+        if in_callback and threading.get_ident() in in_callback and self._lock._is_owned():
+            raise StateError(f'this {type(self).__name__} is at work: a callback cannot use it')
+        return self._lock
+
+    @property
+    def _pointer(self) -> int:
+        """The handle for C, while it may be used."""
+        pointer = self._address
+        if pointer is None:
+            raise StateError(f'this {type(self).__name__} is closed')
+        return pointer
 
     def close(self) -> None:
         """Ends the handle; once more does nothing."""
-        work = getattr(self, '_work', None)  # absent if the constructor failed
-        if work is None or work.pointer is None:
+        if self._address is None:  # or the constructor failed
             return
-        if work.generation != _Process.generation:  # the lock's holder may not exist here
-            work.pointer = None
-            return
-        try:
-            with work:
-                work.pointer = None
-        except StateError:
-            if not self.closed:  # by another thread meanwhile
-                raise
+        if self._generation == _Process.generation:  # else the lock's holder may not exist here
+            with self._turn:
+                self._address = None
+        self._address = None
         self._end()
 
     @property
     def closed(self) -> bool:
         """Whether the handle has ended."""
-        work = getattr(self, '_work', None)
-        return work is None or work.pointer is None
+        return self._address is None
 
     def __enter__(self: T) -> T:
         return self

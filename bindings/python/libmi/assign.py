@@ -33,7 +33,8 @@ class Assignment(Handle):
 
     def __init__(self, *, context: _context.Context | None = None) -> None:
         self._context = _context.chosen(context)
-        with self._context._work as c:
+        with self._context._turn:
+            c = self._context._pointer
             self._open('mi_assign_create', c)
 
     def solve(self, cost: Any, *, maximize: bool = False) -> Matching:
@@ -54,7 +55,8 @@ class Assignment(Handle):
         rows, cols = cost.shape
         row_to_col, col_to_row = np.empty(rows, np.int64), np.empty(cols, np.int64)
         total = c_double()
-        with self._work as solver:
+        with self._turn:
+            solver = self._pointer
             check(_SOLVE[cost.itemsize](
                 solver, rows, cols, address(cost), stride(cost),
                 _abi.MI_ASSIGN_MAXIMIZE if maximize else _abi.MI_ASSIGN_MINIMIZE,

@@ -140,7 +140,8 @@ class Bound(Handle):
     def __init__(self, kind: str, *, context: _context.Context | None = None,
                  **params: float) -> None:
         self._context = _context.chosen(context)
-        with self._context._work as c:
+        with self._context._turn:
+            c = self._context._pointer
             self._open('mi_bound_create', c, text(kind, 'kind'))
         self._info = _kinds()[kind if isinstance(kind, str) else kind.decode()]
         self.set(**params)
@@ -159,7 +160,8 @@ class Bound(Handle):
     def params(self) -> dict[str, float]:
         """The parameters and their values; `set` changes them."""
         values, value = {}, c_double()
-        with self._work as bound:
+        with self._turn:
+            bound = self._pointer
             for p in self._info.params:
                 check(lib.mi_bound_get(bound, p.name.replace('_', '-').encode(), byref(value)))
                 values[p.name] = int(value.value) if p.whole else value.value
@@ -178,7 +180,8 @@ class Bound(Handle):
             if name not in known:
                 raise TypeError(f'{self.kind} has no parameter {name!r}: '
                                 f'it has {", ".join(known) or "none"}')
-        with self._work as bound:
+        with self._turn:
+            bound = self._pointer
             for name, value in params.items():
                 check(lib.mi_bound_set(bound, name.replace('_', '-').encode(), real(value, name)))
 
@@ -186,7 +189,8 @@ class Bound(Handle):
     def state(self) -> BoundState:
         """MINE's moving average; may be set, to go on from a checkpoint."""
         state = sized(_abi.mi_bound_state)
-        with self._work as bound:
+        with self._turn:
+            bound = self._pointer
             check(lib.mi_bound_state_read(bound, byref(state)))
         return BoundState(state.log_average, state.steps)
 
@@ -195,12 +199,14 @@ class Bound(Handle):
         log_average, steps = value
         state = _abi.mi_bound_state(sizeof(_abi.mi_bound_state), real(log_average, 'log_average'),
                                     whole(steps, 'steps'))
-        with self._work as bound:
+        with self._turn:
+            bound = self._pointer
             check(lib.mi_bound_state_write(bound, byref(state)))
 
     def _evaluate(self, function: Any, io: Any) -> Any:
         result = _abi.mi_bound_result(_RESULT_SIZE)
-        with self._work as bound:
+        with self._turn:
+            bound = self._pointer
             check(function(bound, byref(io), byref(result)))
         return result
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from . import _abi
 from ._arrays import address
-from ._errors import ArgumentError, ShapeError, StateError, check
+from ._errors import ArgumentError, ShapeError, check
 from ._fit import Progress, Row, fit
 from ._handle import Handle, expect
 from ._library import lib
@@ -44,12 +44,12 @@ class Score(NamedTuple):
     ari: float  #: adjusted Rand index
 
 
-def _work(pairs: Pairs | None) -> ContextManager[int | None]:
+def _turn(pairs: Pairs | None) -> ContextManager[object]:
     """The generator's turn, or nothing."""
     if pairs is None:
         return nullcontext()
     expect(pairs, Pairs, 'pairs')
-    return pairs._work
+    return pairs._turn
 
 
 class Cluster(Handle):
@@ -86,11 +86,10 @@ class Cluster(Handle):
                 raise ArgumentError('the optimizer was made for another encoder: '
                                     'make one for this')
         self._encoder, self._optimizer = encoder, optimizer
-        with encoder._work as e:
-            if optimizer is not None and optimizer.closed:
-                raise StateError('the optimizer is closed')
-            self._open('mi_cluster_create', e, optimizer and optimizer._work.pointer,
-                       byref(filled), turn=encoder._work.turn)
+        with encoder._turn:
+            e = encoder._pointer
+            self._open('mi_cluster_create', e, optimizer and optimizer._pointer, byref(filled),
+                       turn=encoder._turn)
         classes = filled.classes or min(encoder.widths)
         self.heads = tuple(h for h, width in enumerate(encoder.widths) if width == classes)
         self._late = filled.late_heads != 0
@@ -111,7 +110,8 @@ class Cluster(Handle):
                              'of x, the same number for all')
         report = sized(_abi.mi_cluster_report)
         repeats = whole(twins // n, 'repeats', 32)
-        with self._work as cluster:
+        with self._turn:
+            cluster = self._pointer
             self._encoder._shape = None
             check(lib.mi_cluster_step(cluster, n, address(x), repeats, address(xt),
                                       byref(report)))
@@ -120,7 +120,8 @@ class Cluster(Handle):
     @property
     def selected(self) -> int:
         """The head with the lowest running loss among those of `classes` outputs."""
-        with self._work as cluster:
+        with self._turn:
+            cluster = self._pointer
             return lib.mi_cluster_select(cluster)
 
     def restart(self, pairs: Pairs, batches: int = 80) -> int:
@@ -137,7 +138,8 @@ class Cluster(Handle):
         """
         expect(pairs, Pairs, 'pairs')
         batches, count = whole(batches, 'batches'), c_int32()
-        with self._work as cluster, pairs._work as p:
+        with self._turn, pairs._turn:
+            cluster, p = self._pointer, pairs._pointer
             self._encoder._shape = None
             check(lib.mi_cluster_restart(cluster, p, batches, byref(count)))
         return count.value
@@ -159,7 +161,8 @@ class Cluster(Handle):
         """
         expect(pairs, Pairs, 'pairs')
         batches, losses = whole(batches, 'batches'), np.empty(len(self._encoder.widths))
-        with self._work as cluster, pairs._work as p:
+        with self._turn, pairs._turn:
+            cluster, p = self._pointer, pairs._pointer
             self._encoder._shape = None
             check(lib.mi_cluster_measure(cluster, p, batches, address(losses)))
         return losses
@@ -184,7 +187,8 @@ class Cluster(Handle):
             raise ArgumentError(f'head is {head}: it has to be from 0 to {len(widths) - 1}, or '
                                 'None for the selected one')
         label = np.empty(len(x), np.int32)
-        with self._work as cluster:
+        with self._turn:
+            cluster = self._pointer
             self._encoder._shape = None
             if head is None:
                 head = lib.mi_cluster_select(cluster)
@@ -199,7 +203,8 @@ class Cluster(Handle):
         heads = len(self._encoder.widths)
         scores = (_abi.mi_cluster_score * heads)()
         scores[0].struct_size = ctypes.sizeof(_abi.mi_cluster_score)
-        with self._work as cluster, dataset._work as d:
+        with self._turn, dataset._turn:
+            cluster, d = self._pointer, dataset._pointer
             self._encoder._shape = None
             check(lib.mi_cluster_evaluate(cluster, d, scores))
         return [Score(s.classes, s.loss, s.accuracy, s.majority, s.nmi, s.ari) for s in scores]
@@ -211,14 +216,14 @@ class Cluster(Handle):
         is safetensors, appears whole or not at all, and `Encoder.load` reads it too.
         """
         name = _path(path)
-        with self._work as cluster, _work(pairs) as p:
-            check(lib.mi_cluster_save(cluster, p, name))
+        with self._turn, _turn(pairs):
+            check(lib.mi_cluster_save(self._pointer, pairs and pairs._pointer, name))
 
     def restore(self, path: Any, pairs: Pairs | None = None) -> None:
         """Reads a checkpoint back, all or nothing; `pairs` goes to the saved position."""
         name = _path(path)
-        with self._work as cluster, _work(pairs) as p:
-            check(lib.mi_cluster_restore(cluster, p, name))
+        with self._turn, _turn(pairs):
+            check(lib.mi_cluster_restore(self._pointer, pairs and pairs._pointer, name))
 
     def fit(self, pairs: Pairs, epochs: int = 4, *, restarts: int = 1, restart_batches: int = 80,
             measure_batches: int = 100, test: Dataset | None = None, measures: int = 1,

@@ -12,7 +12,7 @@ from typing import Callable
 
 from . import _abi
 from ._errors import ArgumentError
-from ._handle import Handle, expect
+from ._handle import Handle, expect, in_callback
 from ._library import lib
 from ._options import fill
 
@@ -29,7 +29,13 @@ _logs: 'weakref.WeakValueDictionary[int, Context]' = weakref.WeakValueDictionary
 def _log(user: int | None, level: int, message: bytes) -> None:
     context = _logs.get(user or 0)
     receive = context._log if context is not None else None
-    (receive or logger.log)(_LEVELS.get(level, logging.INFO), message.decode('utf-8', 'replace'))
+    thread = threading.get_ident()
+    in_callback.add(thread)
+    try:
+        (receive or logger.log)(_LEVELS.get(level, logging.INFO),
+                                message.decode('utf-8', 'replace'))
+    finally:
+        in_callback.discard(thread)
 
 
 class Context(Handle):
@@ -54,7 +60,8 @@ class Context(Handle):
         self._log = log
         _logs[number] = self
         self._open('mi_context_create', byref(options))
-        with self._work as context:
+        with self._turn:
+            context = self._pointer
             self._threads: int = lib.mi_context_threads(context)
 
     @property

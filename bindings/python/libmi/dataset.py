@@ -57,10 +57,12 @@ class Dataset(Handle):
     def _make(cls, context: Context | None, create: str, *arguments: object) -> Dataset:
         made = cls.__new__(cls)
         made._context = chosen(context)
-        with made._context._work as c:
+        with made._context._turn:
+            c = made._context._pointer
             made._open(create, c, *arguments)
         info = sized(_abi.mi_dataset_shape)
-        with made._work as dataset:
+        with made._turn:
+            dataset = made._pointer
             check(lib.mi_dataset_info(dataset, byref(info)))
         made._shape = (info.count, info.height, info.width, info.channels)
         made._classes = info.classes
@@ -159,7 +161,8 @@ class Dataset(Handle):
         count = len(self) if index is None else len(index)
         x = np.empty((count, *self._shape[1:]), np.float32) if pixels else None
         y = np.empty(count, np.int32) if labels else None
-        with self._work as dataset:
+        with self._turn:
+            dataset = self._pointer
             check(lib.mi_dataset_read(dataset, count, address(index), address(x), address(y)))
         return Images(x, y)
 

@@ -48,14 +48,16 @@ class Parameters(Mapping):
 
     def __getitem__(self, name: str) -> np.ndarray:
         values = np.empty(self._infos[name].shape, np.float32)
-        with self._encoder._work as encoder:
+        with self._encoder._turn:
+            encoder = self._encoder._pointer
             number = lib.mi_encoder_param_find(encoder, text(name, 'name'))
             check(self._read(encoder, number, address(values)))
         return values
 
     def __setitem__(self, name: str, values: Any) -> None:
         values = array(values, name, FLOAT32, self._infos[name].shape)
-        with self._encoder._work as encoder:
+        with self._encoder._turn:
+            encoder = self._encoder._pointer
             number = lib.mi_encoder_param_find(encoder, text(name, 'name'))
             check(self._write(encoder, number, address(values)))
 
@@ -104,13 +106,15 @@ class Encoder(Handle):
             'trunk_init': 'mi_init', 'head_init': 'mi_init', 'precision': 'mi_precision'}, _ZEROS)
         self._context = _context.chosen(context)
         encoded = text(description, 'description')
-        with self._context._work as c:
+        with self._context._turn:
+            c = self._context._pointer
             self._open('mi_encoder_create', c, encoded, byref(filled))
         self.description = encoded.decode()
         # The shape of the last forward's x. What uses the encoder otherwise sets it to None,
         # because C doesn't tell how many rows its outputs have.
         self._shape: tuple[int, ...] | None = None
-        with self._work as encoder:
+        with self._turn:
+            encoder = self._pointer
             sizes = c_int32(), c_int32(), c_int32()
             lib.mi_encoder_input(encoder, *map(byref, sizes))
             self.input = tuple(size.value for size in sizes)
@@ -145,7 +149,8 @@ class Encoder(Handle):
         x = array(x, 'x', FLOAT32)
         images = self._images(x, 'x')
         y = [np.empty((len(images), width), np.float32) for width in self._widths()]
-        with self._work as encoder:
+        with self._turn:
+            encoder = self._pointer
             self._shape = None
             check(lib.mi_encoder_forward(encoder, number, len(images), address(images)))
             self._shape = x.shape
@@ -178,7 +183,8 @@ class Encoder(Handle):
             raise ArgumentError(f'head is {head}: it has to be from -1, the trunk, to '
                                 f'{len(self.widths) - 1}')
         width = self.features if head < 0 else self.widths[head]
-        with self._work as encoder:
+        with self._turn:
+            encoder = self._pointer
             y = output(out, 'out', np.dtype(np.float32), (self._last()[0], width))
             check(lib.mi_encoder_output(encoder, head, address(y)))
         return y
@@ -200,7 +206,8 @@ class Encoder(Handle):
         -------
         dx : as x; or None if not wanted
         """
-        with self._work as encoder:
+        with self._turn:
+            encoder = self._pointer
             shape = self._last()
             arrays = self._derivatives(dy, shape[0])
             if not self.widths and arrays[0] is not None:
@@ -249,20 +256,23 @@ class Encoder(Handle):
     def numbers(self) -> int:
         """How many numbers are learnt."""
         numbers = c_int64()
-        with self._work as encoder:
+        with self._turn:
+            encoder = self._pointer
             lib.mi_encoder_params(encoder, byref(numbers))
         return numbers.value
 
     def memory(self, n: int, mode: str = 'train') -> int:
         """Bytes that the encoder takes with batches of n images."""
         n, number, size = whole(n, 'n'), choice(mode, 'mode', 'mi_mode'), c_int64()
-        with self._work as encoder:
+        with self._turn:
+            encoder = self._pointer
             check(lib.mi_encoder_memory(encoder, number, n, byref(size)))
         return size.value
 
     def summary(self) -> str:
         """A line a layer, with output shapes and parameters, for people."""
-        with self._work as encoder:
+        with self._turn:
+            encoder = self._pointer
             size = lib.mi_encoder_summary(encoder, None, 0) + 1
             buffer = ctypes.create_string_buffer(size)
             lib.mi_encoder_summary(encoder, ctypes.addressof(buffer), size)
@@ -271,13 +281,15 @@ class Encoder(Handle):
     def save(self, path: Any) -> None:
         """Writes all parameters to a safetensors file, which appears whole or not at all."""
         name = _path(path)
-        with self._work as encoder:
+        with self._turn:
+            encoder = self._pointer
             check(lib.mi_encoder_save(encoder, name))
 
     def load(self, path: Any) -> None:
         """Reads parameters of the same names and shapes from a safetensors file: all or none."""
         name = _path(path)
-        with self._work as encoder:
+        with self._turn:
+            encoder = self._pointer
             check(lib.mi_encoder_load(encoder, name))
 
     def __repr__(self) -> str:

@@ -164,7 +164,8 @@ class IIC(Handle):
         self._lambda, self._repeats, self._asymmetric = (
             getattr(options, 'lambda'), options.repeats, bool(options.asymmetric))
         self._classes: tuple[int, ...] = ()
-        with self._context._work as c:
+        with self._context._turn:
+            c = self._context._pointer
             self._open('mi_iic_create', c, byref(options))
 
     def __call__(self, z: Any, zt: Any, weight: Any = None, *, grad: bool = False,
@@ -185,7 +186,8 @@ class IIC(Handle):
         """
         heads = _Heads(z, zt, weight, self._repeats, grad, out)
         loss = c_double()
-        with self._work as iic:
+        with self._turn:
+            iic = self._pointer
             check(_EVAL[heads.size](iic, heads.n, len(heads.structs), heads.structs, byref(loss)))
         losses = tuple([h.loss for h in heads.structs]) if heads.several else (loss.value,)
         return IICResult(loss.value, losses, *heads.gradients())
@@ -217,7 +219,8 @@ class IIC(Handle):
                     choice(collapse, 'collapse', 'mi_iic_collapse'), 0, address(z), address(zt),
                     address(mask), address(dz), address(dzt))
         loss = c_double()
-        with self._work as iic:
+        with self._turn:
+            iic = self._pointer
             check(function(iic, byref(io), byref(loss)))
         return IICResult(loss.value, (loss.value,), dz, dzt)
 
@@ -225,20 +228,23 @@ class IIC(Handle):
         """Begins to accumulate, for a head of as many classes, or for a list of heads."""
         counts = tuple(whole(k, 'classes') for k in (
             classes if isinstance(classes, (list, tuple)) else [classes]))
-        with self._work as iic:
+        with self._turn:
+            iic = self._pointer
             check(lib.mi_iic_begin(iic, len(counts), (c_int64 * len(counts))(*counts)))
             self._classes = counts
 
     def add(self, z: Any, zt: Any, weight: Any = None) -> None:
         """Adds a batch, given as to a call, to the joint matrices."""
         heads = _Heads(z, zt, weight, self._repeats, False, None)
-        with self._work as iic:
+        with self._turn:
+            iic = self._pointer
             check(_ADD[heads.size](iic, heads.n, len(heads.structs), heads.structs))
 
     def joint(self, head: int = 0) -> np.ndarray:
         """What is accumulated for a head: [K, K] float64, the plain sum of z zt^T."""
         head = whole(head, 'head', 32)
-        with self._work as iic:
+        with self._turn:
+            iic = self._pointer
             joint = np.empty(2 * (self._size(head),))
             check(lib.mi_iic_joint_read(iic, head, address(joint)))
         return joint
@@ -249,7 +255,8 @@ class IIC(Handle):
         joint: [K, K] float64, non-negative and finite.
         """
         head = whole(head, 'head', 32)
-        with self._work as iic:
+        with self._turn:
+            iic = self._pointer
             joint = array(joint, 'joint', FLOAT64, 2 * (self._size(head),))
             check(lib.mi_iic_joint_write(iic, head, address(joint)))
 
@@ -261,7 +268,8 @@ class IIC(Handle):
     def finish(self) -> IICResult:
         """The losses of what is accumulated; from here on there is `backward`, and no `add`."""
         loss = c_double()
-        with self._work as iic:
+        with self._turn:
+            iic = self._pointer
             losses = (c_double * len(self._classes))()
             check(lib.mi_iic_finish(iic, losses, byref(loss)))
         return IICResult(loss.value, tuple(losses))
@@ -270,7 +278,8 @@ class IIC(Handle):
                  out: Mapping[str, Any] | None = None) -> IICGradients:
         """The gradients of a batch that was added, or of any other, after `finish`."""
         heads = _Heads(z, zt, weight, self._repeats, not out, out)
-        with self._work as iic:
+        with self._turn:
+            iic = self._pointer
             check(_BACKWARD[heads.size](iic, heads.n, len(heads.structs), heads.structs))
         return IICGradients(*heads.gradients())
 
@@ -299,7 +308,8 @@ def merge(joint: Any, target: int, *, context: _context.Context | None = None) -
     """
     joint = _square(joint)
     group, information = np.empty(joint.shape[0], np.int32), c_double()
-    with (_context.chosen(context))._work as c:
+    with (_context.chosen(context))._turn:
+        c = (_context.chosen(context))._pointer
         check(lib.mi_iic_merge(c, joint.shape[0], address(joint), ld(joint),
                                whole(target, 'target'), address(group), byref(information)))
     return Merged(group, information.value)

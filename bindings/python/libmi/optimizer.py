@@ -38,24 +38,28 @@ class Optimizer(Handle):
                       {'kind': 'mi_optimizer_kind', 'schedule': 'mi_schedule'}, _ZEROS)
         self._encoder = encoder
         self._kind = kind
-        with encoder._work as e:
-            self._open('mi_optimizer_create', e, byref(filled), turn=encoder._work.turn)
+        with encoder._turn:
+            e = encoder._pointer
+            self._open('mi_optimizer_create', e, byref(filled), turn=encoder._turn)
 
     def step(self) -> None:
         """One step with the encoder's gradients; if one isn't finite, nothing is changed."""
-        with self._work as optimizer:
+        with self._turn:
+            optimizer = self._pointer
             check(lib.mi_optimizer_step(optimizer))
 
     @property
     def rate(self) -> float:
         """The rate that the next step will use."""
-        with self._work as optimizer:
+        with self._turn:
+            optimizer = self._pointer
             return lib.mi_optimizer_rate(optimizer)
 
     @property
     def steps(self) -> int:
         """Steps made so far."""
-        with self._work as optimizer:
+        with self._turn:
+            optimizer = self._pointer
             return lib.mi_optimizer_steps(optimizer)
 
     def __repr__(self) -> str:

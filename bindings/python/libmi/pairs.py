@@ -71,10 +71,12 @@ class Pairs(Handle):
         filled = fill(_abi.mi_pairs_options, options, zeros=_ZEROS)
         self._context = _context.chosen(context)
         self._dataset = dataset
-        with dataset._work as d, self._context._work as c:
+        with dataset._turn, self._context._turn:
+            d, c = dataset._pointer, self._context._pointer
             self._open('mi_pairs_create', c, d, byref(filled))
         batch, repeats, size, channels = c_int64(), c_int32(), c_int32(), c_int32()
-        with self._work as pairs:
+        with self._turn:
+            pairs = self._pointer
             check(lib.mi_pairs_sizes(pairs, byref(batch), byref(repeats), byref(size),
                                      byref(channels)))
         self.sizes = Sizes(batch.value, repeats.value, size.value, channels.value)
@@ -103,7 +105,8 @@ class Pairs(Handle):
         xt = output(xt, 'xt', _FLOAT32, (batch * repeats, *view))
         disjoint(x=x, xt=xt)
         numbers = np.empty(batch, np.int64) if index else None
-        with self._work as pairs:
+        with self._turn:
+            pairs = self._pointer
             check(lib.mi_pairs_next(pairs, address(x), address(xt), address(numbers)))
         return (x, xt, numbers) if index else (x, xt)
 
@@ -116,25 +119,29 @@ class Pairs(Handle):
     @property
     def batches(self) -> int:
         """Batches in one epoch."""
-        with self._work as pairs:
+        with self._turn:
+            pairs = self._pointer
             return lib.mi_pairs_batches(pairs)
 
     @property
     def position(self) -> int:
         """Batches given since the first epoch's beginning; set it to go elsewhere."""
-        with self._work as pairs:
+        with self._turn:
+            pairs = self._pointer
             return lib.mi_pairs_position(pairs)
 
     @position.setter
     def position(self, position: int) -> None:
         position = whole(position, 'position')
-        with self._work as pairs:
+        with self._turn:
+            pairs = self._pointer
             check(lib.mi_pairs_seek(pairs, position))
 
     def waited(self) -> Times:
         """How long `next` waited so far: if that is noticeable, more workers help."""
         times = sized(_abi.mi_pairs_times)
-        with self._work as pairs:
+        with self._turn:
+            pairs = self._pointer
             check(lib.mi_pairs_waited(pairs, byref(times)))
         return Times(times.batches, times.waits, times.waited, times.prepared)
 
@@ -166,6 +173,7 @@ def plain(dataset: Dataset, size: int, index: Any = None) -> np.ndarray:
         index = array(index, 'index', INT64, (None,))
     count = len(dataset) if index is None else len(index)
     x = np.empty((count, size, size, channels), np.float32)
-    with dataset._work as d:
+    with dataset._turn:
+        d = dataset._pointer
         check(lib.mi_pairs_plain(d, size, count, address(index), address(x)))
     return x

@@ -443,7 +443,7 @@ def test_clusterings_refused(digits):
         Cluster(encoder, Optimizer(other))
     closed = Optimizer(encoder)
     closed.close()
-    with pytest.raises(libmi.StateError, match='the optimizer is closed'):
+    with pytest.raises(libmi.StateError, match='this Optimizer is closed'):
         Cluster(encoder, closed)
     for make_it, words in ((lambda: Cluster('dense'), 'encoder is a str'),
                            (lambda: Cluster(encoder, 5), 'optimizer is a int'),

@@ -351,7 +351,7 @@ def test_parameters_keep_their_encoder():
 def test_two_encoders_work_at_once():
     one, other = Encoder('dense 3', height=2), Encoder('dense 3', height=2)
     done = []
-    with one._work:  # one is busy, as long as this block lasts
+    with one._turn:  # one is busy, as long as this block lasts
         thread = threading.Thread(target=lambda: done.append(other.forward(images(2, 2, 2))))
         thread.start()
         thread.join(30)

@@ -4,6 +4,7 @@ import copy
 import gc
 import pickle
 import random
+import signal
 import subprocess
 import sys
 import textwrap
@@ -42,12 +43,12 @@ class Pointers:
     def __init__(self):
         self.made, self.destroyed = [], []
 
-    def recorded(self, create, end):
+    def recorded(self, make, end):
         """Both functions of `_handle`, recording."""
 
-        def made(pointer, *arguments):
-            self.made.append(pointer)
-            return create(pointer, *arguments)
+        def made(handle, *arguments, **options):
+            make(handle, *arguments, **options)
+            self.made.append(handle._pointer)
 
         def ended(destroy, pointer, generation):
             self.destroyed.append(pointer)
@@ -61,8 +62,8 @@ def pointers(monkeypatch):
     context.default()
     gc.collect()
     found = Pointers()
-    made, ended = found.recorded(_handle.Work, _handle._end)
-    monkeypatch.setattr(_handle, 'Work', made)
+    made, ended = found.recorded(_handle.Handle._open, _handle._end)
+    monkeypatch.setattr(_handle.Handle, '_open', made)
     monkeypatch.setattr(_handle, '_end', ended)
     return found
 
@@ -71,14 +72,14 @@ def pointers(monkeypatch):
 
 def test_close(make, pointers):
     handle = make()
-    pointer, name = handle._work.pointer, type(handle).__name__
+    pointer, name = handle._pointer, type(handle).__name__
     assert not handle.closed and name in repr(handle)
     handle.close()
     assert handle.closed and repr(handle).startswith(f'{name}(') and 'closed' in repr(handle)
     assert pointers.destroyed.count(pointer) == 1
     handle.close()
     with pytest.raises(libmi.StateError, match=f'this {name} is closed$'):
-        handle._work.__enter__()
+        handle._pointer
     del handle
     gc.collect()
     assert pointers.destroyed.count(pointer) == 1
@@ -98,7 +99,7 @@ def test_with(make):
 
 def test_the_collector_ends_handles(make, pointers):
     handle = make()
-    pointer = handle._work.pointer
+    pointer = handle._pointer
     cycle = [handle]
     cycle.append(cycle)
     gone = weakref.ref(handle)
@@ -153,7 +154,7 @@ def test_closing_at_once():
             errors.append(error)
 
     threads = [threading.Thread(target=close) for _ in range(4)]
-    with handle._work:
+    with handle._turn:
         for thread in threads:
             thread.start()
         time.sleep(.05)  # by now they wait for their turn
@@ -161,6 +162,34 @@ def test_closing_at_once():
     for thread in threads:
         thread.join()
     assert errors == [] and handle.closed
+
+
+@pytest.mark.skipif(not hasattr(signal, 'setitimer'), reason='there are no timers here')
+def test_interrupts_leave_no_handle_locked():
+    class Stop(Exception):
+        pass
+
+    def stop(*_):
+        if running:
+            raise Stop
+
+    z, iic, stopped, done = np.full((4, 2), .5), libmi.IIC(), 0, []
+    end, running = time.monotonic() + 1, True
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, .0005, .0005)
+    while running:
+        try:
+            while time.monotonic() < end:
+                iic(z, z)
+            running = False
+        except Stop:
+            stopped += 1
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+    thread = threading.Thread(target=lambda: done.append(iic(z, z)), daemon=True)
+    thread.start()
+    thread.join(30)
+    assert stopped > 10 and done
 
 
 # -- constructors that fail --------------------------------------------------------------------

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Optimizers: a few steps by hand, schedules, borders."""
 import gc
+import threading
 
 import numpy as np
 import pytest
@@ -138,9 +139,14 @@ def test_the_end():
 def test_an_optimizer_takes_turns_with_its_encoder():
     encoder = Encoder('dense 3', height=2)
     optimizer = Optimizer(encoder)
-    with encoder._work:
-        with pytest.raises(libmi.StateError, match='at work'):
-            optimizer.rate
+    seen = []
+    thread = threading.Thread(target=lambda: seen.append(optimizer.rate))
+    with encoder._turn:
+        thread.start()
+        thread.join(.05)  # it waits
+        assert not seen
+    thread.join(30)
+    assert seen == [1e-3]
 
 
 def test_an_optimizer_outlives_its_encoder():
