@@ -4,6 +4,7 @@
 `print(x)  # 3` prints 3; after `# about` numbers may differ by 3 %. The README's training is cut
 short, unless LIBMI_FULL=1 is in the environment. Pieces for packages that are absent are left out.
 """
+import code as interpreter
 import contextlib
 import importlib.util
 import io
@@ -90,6 +91,27 @@ def test_tutorial(tmp_path, monkeypatch):
     if importlib.util.find_spec('matplotlib'):
         assert {path.name for path in tmp_path.glob('*.png')} == {
             'clusters.png', 'confusion.png', 'curves.png'}
+
+
+class Reader(interpreter.InteractiveConsole):
+    """Takes lines as an interpreter does, and runs nothing."""
+
+    def runcode(self, code):
+        pass
+
+    def showsyntaxerror(self, *args, **kwargs):
+        raise AssertionError('here a blank line is absent, or is one too many')
+
+
+@pytest.mark.parametrize('name', ['README.md', 'docs/python.md'])
+def test_pieces_can_be_pasted(name):
+    for start, piece in blocks(name):
+        reader = Reader()
+        for number, line in enumerate([*piece.splitlines(), ''], start + 1):
+            try:
+                reader.push(line)
+            except AssertionError as error:
+                pytest.fail(f'{name}:{number}: {error}: {line}')
 
 
 def test_expectations_are_held():
