@@ -107,6 +107,17 @@ def array(value: Any, name: str, dtypes: Sequence[np.dtype] = FLOATS,
     return a
 
 
+def integers(value: Any, name: str, shape: Sequence[int | None]) -> np.ndarray:
+    """Integers of any type as int32: they are few, so a copy where they are not does no harm."""
+    a = _view(value, name, INT64)
+    if a.dtype.kind not in 'iu':
+        raise DTypeError(f'{name} is {a.dtype}: give integers, as {name}.astype(numpy.int32)')
+    if a.size and not -2**31 <= int(a.min()) <= int(a.max()) < 2**31:
+        raise ArgumentError(f'{name} has numbers from {a.min()} to {a.max()}: '
+                            'they have to fit into int32')
+    return array(a.astype(np.int32, 'C', copy=False), name, INT32, shape)
+
+
 def _fits(shape: tuple[int, ...], wanted: Sequence[int | None]) -> bool:
     if len(shape) != len(wanted):
         return False

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import _abi
-from ._arrays import BYTES, FLOAT32, INT32, INT64, address, array
-from ._errors import ArgumentError, DTypeError, ShapeError, check
+from ._arrays import BYTES, FLOAT32, INT64, address, array, integers
+from ._errors import DTypeError, ShapeError, check
 from ._handle import Handle
 from ._library import lib
 from ._options import choice, path as _path, sized, whole
@@ -24,17 +24,10 @@ class Images(NamedTuple):
 
 
 def _labels(value: Any, count: int) -> np.ndarray:
-    """Labels as C reads them. Any type of integer will do: they are few, and copied in any case."""
+    """Labels as C reads them."""
     if isinstance(value, np.ma.MaskedArray):
         raise DTypeError('labels is a masked array: give labels.filled(-1)')
-    labels = np.asarray(value)
-    if labels.dtype.kind not in 'iu':
-        raise DTypeError(f'labels is {labels.dtype}: give integers, '
-                         'as labels.astype(numpy.int32)')
-    if labels.size and not -2**31 <= int(labels.min()) <= int(labels.max()) < 2**31:
-        raise ArgumentError(f'labels are from {labels.min()} to {labels.max()}: '
-                            'they have to be from -1, for unknown, to 2^20')
-    return array(np.ascontiguousarray(labels, np.int32), 'labels', INT32, (count,))
+    return integers(value, 'labels', (count,))
 
 
 class Dataset(Handle):

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._arrays import INT32, INT64, address, array
+from ._arrays import INT64, address, array, integers
 from ._errors import ShapeError, check
 from ._library import lib
 from ._options import choice, whole
@@ -32,8 +32,9 @@ def confusion(cluster: Any, truth: Any, clusters: int | None = None,
 
     Parameters
     ----------
-    cluster : [n] int32, each in 0..clusters-1
-    truth : [n] int32, each below classes; samples whose class is negative (unknown) are left out
+    cluster : [n] integers, each in 0..clusters-1
+    truth : [n] integers, each below classes; samples whose class is negative (unknown) are left
+        out
     clusters, classes : None: as many as the largest number asks for, at least 1
 
     Returns
@@ -44,8 +45,8 @@ def confusion(cluster: Any, truth: Any, clusters: int | None = None,
     ------
     ArgumentError : a number out of range; the message says which
     """
-    cluster = array(cluster, 'cluster', INT32, (None,))
-    truth = array(truth, 'truth', INT32, cluster.shape)
+    cluster = integers(cluster, 'cluster', (None,))
+    truth = integers(truth, 'truth', cluster.shape)
     clusters, classes = _many(clusters, 'clusters', cluster), _many(classes, 'classes', truth)
     counts = np.empty((clusters, classes), np.int64)
     check(lib.mi_score_confusion(len(cluster), address(cluster), address(truth), clusters, classes,

@@ -58,7 +58,7 @@ def test_labels_of_any_integers(labels):
 
 
 @pytest.mark.parametrize('labels, error', [
-    ([0., 1, 2], libmi.DTypeError), ([True, False, True], libmi.DTypeError),
+    (np.array([0., 1, 2]), libmi.DTypeError), ([0.5, 1, 2], libmi.DTypeError), ([True, False, True], libmi.DTypeError),
     (['a', 'b', 'c'], libmi.DTypeError), ([0, 1], libmi.ShapeError), (5, libmi.ShapeError),
     ([[0], [1], [2]], libmi.ShapeError), ([0, 1, 2**40], libmi.ArgumentError),
     ([0, 1, -2], libmi.ArgumentError), ([0, 1, 2**21], libmi.ArgumentError),

@@ -33,6 +33,14 @@ def test_confusion_counts(counts):
     np.testing.assert_array_equal(found, counts)
 
 
+@pytest.mark.parametrize('dtype', ['i1', 'u1', 'i8', 'u8', '>i4'])
+def test_confusion_of_any_integers(counts, dtype):
+    cluster, truth = (part.astype(dtype) for part in labels(counts))
+    np.testing.assert_array_equal(score.confusion(cluster, truth), counts)
+    every_other = score.confusion(cluster[::2], truth[::2])
+    assert every_other.sum() == len(cluster[::2])
+
+
 def test_confusion_with_sizes():
     found = score.confusion([0, 1, 1], [0, 0, 0], clusters=3, classes=2)
     np.testing.assert_array_equal(found, [[1, 0], [2, 0], [0, 0]])
@@ -66,8 +74,15 @@ def test_confusion_refuses_numbers(arguments, word):
 def test_confusion_refuses_arrays():
     with pytest.raises(libmi.ShapeError, match=r'truth has shape \(3,\), \(2\) is needed'):
         score.confusion([0, 1], [0, 1, 2])
-    with pytest.raises(libmi.DTypeError, match=r'truth is int64: give int32'):
-        score.confusion([0, 1], np.zeros(2, np.int64))
+    with pytest.raises(libmi.DTypeError, match=r'truth is float64: give integers'):
+        score.confusion([0, 1], np.zeros(2))
+    for wrong in (2**31, -2**31 - 1):
+        with pytest.raises(libmi.ArgumentError, match=f'truth has numbers from .*{wrong}.* int32'):
+            score.confusion([0, 1], np.array([0, wrong]))
+    with pytest.raises(libmi.ShapeError, match=r'cluster has shape \(\)'):
+        score.confusion(np.int64(3), [0])
+    with pytest.raises(libmi.DTypeError, match='cluster is None'):
+        score.confusion(None, [0])
 
 
 # -- scores by hand ----------------------------------------------------------------------------
