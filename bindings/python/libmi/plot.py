@@ -152,7 +152,8 @@ def sheet(images: Any, labels: Any, *, columns: int = 20, probability: Any = Non
 
     Parameters
     ----------
-    images : [n, h, w] or [n, h, w, c], c 1 or 3; bytes, or from 0 to 1
+    images : [n, h, w] or [n, h, w, c], c 1 or 3; bytes, or from 0 to 1. Other numbers than bytes
+        are divided by the largest if that is above 1
     labels : [n] the cluster of each, from 0 on; negative ones are left out
     columns : images of each cluster
     probability : [n] how sure each is, the surest come first; [n, clusters] will do, too. None:
@@ -173,7 +174,7 @@ def sheet(images: Any, labels: Any, *, columns: int = 20, probability: Any = Non
     rows = int(labels.max(initial=0)) + 1
     gap = max(1, images.shape[1] // 14)
     height, width = images.shape[1] + gap, images.shape[2] + gap
-    full = 255 if images.dtype == np.uint8 else 1
+    full = 255 if images.dtype == np.uint8 else max(1, np.nanmax(images, initial=1))
     page = np.full((rows * height - gap, columns * width - gap, *images.shape[3:]), full,
                    images.dtype)
     for row in range(rows):
@@ -182,7 +183,9 @@ def sheet(images: Any, labels: Any, *, columns: int = 20, probability: Any = Non
             page[row * height:row * height + images.shape[1],
                  column * width:column * width + images.shape[2]] = images[i]
     ax = _axes(ax, 8, 8 * rows * height / (columns * width) + 0.2)
-    ax.imshow(np.clip(page, 0, full), cmap='gray', vmin=0, vmax=full, interpolation='nearest')
+    if images.dtype != np.uint8:
+        page, full = np.clip(page / full, 0, 1), 1
+    ax.imshow(page, cmap='gray', vmin=0, vmax=full, interpolation='nearest')
     ax.spines[:].set_visible(False)
     ax.set(xticks=[], yticks=np.arange(rows) * height + (images.shape[1] - 1) / 2,
            yticklabels=range(rows), ylabel='cluster')

@@ -110,6 +110,17 @@ def test_sheet_puts_images_into_their_rows(shape, tmp_path):
     saved(ax, tmp_path / 'sheet.png')
 
 
+@pytest.mark.parametrize('kind', [np.float32, np.float64, np.int64])
+@pytest.mark.parametrize('colours', [(), (3,)])
+def test_sheet_scales_by_the_largest_value(kind, colours):
+    images = np.zeros((3, 2, 2, *colours), kind)
+    images[1:] += np.array([4, 16], kind).reshape(2, *[1] * (images.ndim - 1))
+    page = np.asarray(plot.sheet(images, [0, 0, 0], columns=3).images[0].get_array())
+    assert page[0].reshape(8, -1)[:, 0].tolist() == [0, 0, 1, .25, .25, 1, 1, 1]
+    page = np.asarray(plot.sheet(images / 32, [0, 0, 0], columns=3).images[0].get_array())
+    assert page[0].reshape(8, -1)[6:, 0].tolist() == [0.5, 0.5]
+
+
 def test_sheet_says_what_does_not_fit():
     with pytest.raises(libmi.ShapeError, match=r'images has shape \(5, 4\)'):
         plot.sheet(np.zeros((5, 4)), np.zeros(5, int))
