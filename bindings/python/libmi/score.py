@@ -6,8 +6,9 @@ the class t.
 """
 from __future__ import annotations
 
+import functools
 from ctypes import byref, c_double
-from typing import Any, NamedTuple
+from typing import Any, Callable, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -17,6 +18,19 @@ from ._library import lib
 from ._options import choice, whole
 
 _MOST = (1 << 31) - 1
+_FIRST = 'counts = confusion(cluster, truth) comes first'
+
+F = TypeVar('F', bound=Callable[..., Any])
+
+
+def _of_counts(score: F) -> F:
+    """A score that gets counts checked, and says where they come from if it is given labels."""
+    @functools.wraps(score)
+    def scored(counts: Any, *more: Any, **options: Any) -> Any:
+        if more and not isinstance(more[0], str) and hasattr(more[0], '__len__'):
+            raise TypeError(f'{score.__name__} takes counts, and not labels and truth: {_FIRST}')
+        return score(_counts(counts), *more, **options)
+    return scored  # type: ignore[return-value]
 
 
 class Accuracy(NamedTuple):
@@ -54,6 +68,7 @@ def confusion(cluster: Any, truth: Any, clusters: int | None = None,
     return counts
 
 
+@_of_counts
 def accuracy(counts: Any) -> Accuracy:
     """Accuracy under the best one-to-one naming of clusters by classes.
 
@@ -67,13 +82,13 @@ def accuracy(counts: Any) -> Accuracy:
     ------
     NumericError : a negative count, or no sample
     """
-    counts = _counts(counts)
     naming, result = np.empty(counts.shape[0], np.int32), c_double()
     check(lib.mi_score_accuracy(None, *counts.shape, address(counts), address(naming),
                                 byref(result)))
     return Accuracy(result.value, naming)
 
 
+@_of_counts
 def majority(counts: Any) -> Accuracy:
     """Accuracy when each cluster is named by its most frequent class: purity.
 
@@ -88,12 +103,12 @@ def majority(counts: Any) -> Accuracy:
     ------
     NumericError : a negative count, or no sample
     """
-    counts = _counts(counts)
     naming, result = np.empty(counts.shape[0], np.int32), c_double()
     check(lib.mi_score_majority(*counts.shape, address(counts), address(naming), byref(result)))
     return Accuracy(result.value, naming)
 
 
+@_of_counts
 def nmi(counts: Any, norm: str = 'arithmetic') -> float:
     """Normalised mutual information between clusters and classes, 0..1.
 
@@ -109,13 +124,13 @@ def nmi(counts: Any, norm: str = 'arithmetic') -> float:
     ------
     NumericError : a negative count, or no sample
     """
-    counts = _counts(counts)
     result = c_double()
     check(lib.mi_score_nmi(*counts.shape, address(counts), choice(norm, 'norm', 'mi_nmi_norm'),
                            byref(result)))
     return result.value
 
 
+@_of_counts
 def ari(counts: Any) -> float:
     """Adjusted Rand index: agreement over pairs of samples, -0.5..1.
 
@@ -129,7 +144,6 @@ def ari(counts: Any) -> float:
     ------
     NumericError : a negative count, or no sample
     """
-    counts = _counts(counts)
     result = c_double()
     check(lib.mi_score_ari(*counts.shape, address(counts), byref(result)))
     return result.value
@@ -142,6 +156,8 @@ def _many(given: int | None, name: str, labels: np.ndarray) -> int:
 
 
 def _counts(value: Any) -> np.ndarray:
+    if getattr(value, 'ndim', 2) == 1:
+        raise ShapeError(f'counts has shape {tuple(value.shape)}, a matrix is needed: {_FIRST}')
     counts = array(value, 'counts', INT64, (None, None))
     if max(counts.shape) > _MOST:
         raise ShapeError(f'counts has shape {counts.shape}: at most {_MOST} of each will do')

@@ -144,7 +144,7 @@ SCORES = [score.accuracy, score.majority, score.nmi, score.ari]
     (np.array([[1, -2]]), libmi.NumericError, r'counts\[0\]\[1\] is -2'),
     (np.zeros((0, 2), np.int64), libmi.ArgumentError, 'at least 1, got 0 and 2'),
     (np.zeros((1 << 32, 0), np.int64), libmi.ShapeError, 'counts has shape'),
-    (np.zeros(3, np.int64), libmi.ShapeError, r'\(any, any\) is needed'),
+    (np.zeros(3, np.int64), libmi.ShapeError, r'a matrix is needed: counts = confusion\('),
     (np.ones((2, 2)), libmi.DTypeError, 'counts is float64: give int64'),
     (np.ones((2, 2), np.int64)[:, ::-1], libmi.ShapeError, 'ascontiguousarray'),
     (None, libmi.DTypeError, 'counts is None'),
@@ -152,6 +152,13 @@ SCORES = [score.accuracy, score.majority, score.nmi, score.ari]
 def test_scores_refuse(function, counts, error, word):
     with pytest.raises(error, match=word):
         function(counts)
+
+
+@pytest.mark.parametrize('function', SCORES)
+@pytest.mark.parametrize('kind', [list, np.array])
+def test_scores_of_labels_say_what_comes_first(function, kind):
+    with pytest.raises(TypeError, match=rf'{function.__name__} takes .*: counts = confusion\('):
+        function(kind([0, 1, 1]), kind([0, 1, 0]))
 
 
 def test_nmi_refuses_norms(counts):
