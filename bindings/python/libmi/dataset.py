@@ -104,6 +104,9 @@ class Dataset(Handle):
             convention)
         labels : [n] integers, each -1 (unknown) to 2^20; None: no labels
         """
+        if isinstance(pixels, np.ndarray) and pixels.dtype.kind in 'iu' and pixels.itemsize > 1:
+            raise DTypeError(f'pixels is {pixels.dtype}: give pixels.astype(numpy.uint8) for '
+                             '0 to 255')
         a = array(pixels, 'pixels', (*BYTES, *FLOAT32))
         if a.ndim not in (3, 4):
             raise ShapeError(f'pixels has shape {a.shape}: (n, h, w) or (n, h, w, c) is needed')
