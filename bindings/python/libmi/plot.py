@@ -123,15 +123,20 @@ def confusion(counts: Any, naming: Any = None, ax: Axes | None = None,
     order = np.argsort(np.where(naming < 0, counts.shape[1], naming), kind='stable')
     counts = counts[order]
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    ax = _axes(ax, 1.5 + 0.55 * counts.shape[1], 1.2 + 0.45 * counts.shape[0])
+    names = [str(name) for name in (range(counts.shape[1]) if classes is None else classes)]
+    longest = max(map(len, names), default=0)
+    turned = longest > 6  # letters that fit beside each other above a cell
+    ax = _axes(ax, 1.5 + 0.55 * counts.shape[1],
+               1.2 + 0.45 * counts.shape[0] + (0.06 * longest if turned else 0))
     ax.imshow(share, cmap='Blues', vmin=0, vmax=1.15, aspect='auto')
     for (row, column), count in np.ndenumerate(counts):
         ax.text(column, row, f'{count}', ha='center', va='center', fontsize=8,
                 color='white' if share[row, column] > 0.6 else '#222222' if count else '#bbbbbb')
     ax.set(xlabel='class', ylabel='cluster', xticks=range(counts.shape[1]),
-           yticks=range(counts.shape[0]), yticklabels=order,
-           xticklabels=range(counts.shape[1]) if classes is None else classes)
+           yticks=range(counts.shape[0]), yticklabels=order, xticklabels=names)
     ax.tick_params(length=0, top=True, bottom=False, labeltop=True, labelbottom=False)
+    for tick in ax.get_xticklabels() if turned else ():
+        tick.set(rotation=45, ha='left', rotation_mode='anchor')
     ax.xaxis.set_label_position('top')
     _separate(ax, counts.shape)
     return ax

@@ -98,6 +98,19 @@ def test_confusion_has_the_counts_in_order(tmp_path):
         plot.confusion(counts, naming=[1, 0])
 
 
+def test_long_names_of_classes_do_not_overlap():
+    names = ['T-shirt/top', 'Trouser', 'Pullover', 'Dress', 'Ankle boot' * 2]
+    ax = plot.confusion(np.eye(5, dtype=int), classes=names)
+    ax.figure.draw_without_rendering()
+    width = ax.get_window_extent().width / 5
+    for tick in ax.get_xticklabels():
+        assert tick.get_rotation() == 45 or tick.get_window_extent().width < width
+    labels = [tick.get_window_extent() for tick in ax.get_xticklabels()]
+    assert all(box.y1 < ax.figure.bbox.y1 and box.x1 < ax.figure.bbox.x1 for box in labels)
+    assert {t.get_rotation() for t in plot.confusion(np.eye(3), classes=range(3)).get_xticklabels()
+            } == {0}
+
+
 @pytest.mark.parametrize('shape', [(5, 4, 4), (5, 4, 4, 1), (5, 4, 4, 3)])
 def test_sheet_puts_images_into_their_rows(shape, tmp_path):
     images = np.zeros(shape, np.uint8) + np.arange(5, dtype=np.uint8).reshape(
