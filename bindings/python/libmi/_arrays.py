@@ -71,6 +71,12 @@ def _words(dtypes: Sequence[np.dtype]) -> str:
     return ' or '.join(str(d) for d in dtypes)
 
 
+def _form(shape: Sequence[int | None]) -> str:
+    if any(want is not None for want in shape) or not 1 <= len(shape) <= 2:
+        return f'({", ".join("any" if want is None else str(want) for want in shape)})'
+    return 'a vector' if len(shape) == 1 else 'a matrix'
+
+
 def array(value: Any, name: str, dtypes: Sequence[np.dtype] = FLOATS,
           shape: Sequence[int | None] | None = None, *, rows: bool = False,
           writable: bool = False) -> np.ndarray:
@@ -93,8 +99,7 @@ def array(value: Any, name: str, dtypes: Sequence[np.dtype] = FLOATS,
         raise DTypeError(f'{name} is {a.dtype}: give {_words(dtypes)}, '
                          f'as {name}.astype(numpy.{dtypes[-1]})')
     if shape is not None and not _fits(a.shape, shape):
-        wanted = ', '.join('any' if want is None else str(want) for want in shape)
-        raise ShapeError(f'{name} has shape {a.shape}, ({wanted}) is needed')
+        raise ShapeError(f'{name} has shape {a.shape}, {_form(shape)} is needed')
     flags = a.flags
     if not flags.c_contiguous and not (rows and _has_rows(a)):
         raise ShapeError(f'{name} has strides {a.strides} of bytes, its elements do not lie '

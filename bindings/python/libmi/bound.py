@@ -233,7 +233,8 @@ class Bound(Handle):
         product = like(product, 'product', joint, 'joint')
         n = joint.shape[0]
         if product.ndim != 1 and (product.ndim != 2 or product.shape[0] != n):
-            raise ShapeError(f'product has shape {product.shape}, (any) or ({n}, any) is needed')
+            raise ShapeError(f'product has shape {product.shape}, a vector or a matrix of '
+                             f'{n} rows is needed')
         if baseline is not None:
             baseline = like(baseline, 'baseline', joint, 'joint', (n,))
         djoint = dproduct = dbaseline = None

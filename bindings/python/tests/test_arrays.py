@@ -101,7 +101,7 @@ BAD = {
     'generator': (lambda a: (r for r in a), libmi.DTypeError, 'cost, a generator, is not an array'),
     'ragged list': (lambda a: [[1, 2], [3]], libmi.DTypeError, 'cost, a list, cannot be read'),
     'complex list': (lambda a: [[1j]], libmi.DTypeError, 'not an array of numbers'),
-    'number': (lambda a: 3., libmi.ShapeError, r'cost has shape \(\), \(any, any\) is needed'),
+    'number': (lambda a: 3., libmi.ShapeError, r'cost has shape \(\), a matrix is needed'),
     '0-d': (lambda a: np.array(3.), libmi.ShapeError, r'cost has shape \(\)'),
     '1-d': (lambda a: a[0], libmi.ShapeError, r'cost has shape \(3,\)'),
     '3-d': (lambda a: a[None], libmi.ShapeError, r'cost has shape \(1, 3, 3\)'),

@@ -79,7 +79,7 @@ def test_confusion_refuses_arrays():
     for wrong in (2**31, -2**31 - 1):
         with pytest.raises(libmi.ArgumentError, match=f'truth has numbers from .*{wrong}.* int32'):
             score.confusion([0, 1], np.array([0, wrong]))
-    with pytest.raises(libmi.ShapeError, match=r'cluster has shape \(\)'):
+    with pytest.raises(libmi.ShapeError, match=r'cluster has shape \(\), a vector is needed'):
         score.confusion(np.int64(3), [0])
     with pytest.raises(libmi.DTypeError, match='cluster is None'):
         score.confusion(None, [0])
