@@ -72,6 +72,7 @@ def test_labels_refused(labels, error):
     (pictures(3, 2, 2, dtype=np.float64), libmi.DTypeError, 'float64.*astype'),
     (pictures(3, 2, 2, dtype=np.int64), libmi.DTypeError,
      r'pixels is int64: give pixels.astype\(numpy.uint8\) for 0 to 255'),
+    (pictures(3, 2, 2, dtype=np.int8), libmi.DTypeError, 'numpy.uint8'),
     (pictures(3, 2, 2, dtype='>f4'), libmi.DTypeError, '>f4'),
     (pictures(3, 2, 2).astype(object), libmi.DTypeError, 'object'),
     (pictures(3, 4, 2).transpose(0, 2, 1), libmi.ShapeError, 'ascontiguousarray'),
