@@ -2,7 +2,11 @@
 """Pictures with matplotlib: training curves, confusion matrices, sheets of images.
 
 Each function draws on the Axes that it is given, or on a new figure, and returns the Axes.
-Nothing is shown or saved: `ax.figure.savefig('curves.png')`.
+Nothing is shown or saved: `ax.figure.savefig('curves.png')`. The new figure is outside pyplot,
+which would keep it for ever. To see pictures in a notebook or a window, give Axes of pyplot:
+
+    fig, ax = plt.subplots(layout='constrained')
+    plot.curves(history, ax=ax)
 """
 from __future__ import annotations
 
@@ -39,7 +43,7 @@ def curves(history: Any, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     history : what `Cluster.fit` returned, or the CSV file that it or the example `iic` wrote
-    ax : where to draw; None: on a new figure
+    ax : where to draw, of `plt.subplots()` to be shown; None: on a new figure, to be saved
 
     Raises
     ------
@@ -112,7 +116,7 @@ def confusion(counts: Any, naming: Any = None, ax: Axes | None = None,
     counts : [clusters, classes] int64, as `score.confusion` gives them
     naming : [clusters] the class of each cluster, -1 for none, which orders the rows; None: the
         best one-to-one naming
-    ax : where to draw; None: on a new figure
+    ax : where to draw, of `plt.subplots()` to be shown; None: on a new figure, to be saved
     classes : their names; None: numbers
     """
     counts = np.asarray(counts)
@@ -163,7 +167,7 @@ def sheet(images: Any, labels: Any, *, columns: int = 20, probability: Any = Non
     columns : images of each cluster
     probability : [n] how sure each is, the surest come first; [n, clusters] will do, too. None:
         the first ones of each cluster
-    ax : where to draw; None: on a new figure
+    ax : where to draw, of `plt.subplots()` to be shown; None: on a new figure, to be saved
     """
     images, labels = np.asarray(images), np.asarray(labels)
     if images.ndim == 4 and images.shape[3] == 1:
