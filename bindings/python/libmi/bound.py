@@ -122,6 +122,12 @@ _EMBEDDINGS_SIZE = sizeof(_abi.mi_bound_embeddings_f32)
 _TEMPERATURE = np.zeros(())  # what its gradient is shaped like
 
 
+def _elsewhere(name: str) -> str:
+    if name not in ('temperature', 'normalize', 'locations'):
+        return ''
+    return '; temperature, normalize and locations go to the call'
+
+
 class Bound(Handle):
     """A bound on mutual information, asked on vectors, a matrix of scores or embeddings.
 
@@ -179,7 +185,7 @@ class Bound(Handle):
         for name in params:
             if name not in known:
                 raise TypeError(f'{self.kind} has no parameter {name!r}: '
-                                f'it has {", ".join(known) or "none"}')
+                                f'it has {", ".join(known) or "none"}{_elsewhere(name)}')
         with self._turn:
             bound = self._pointer
             for name, value in params.items():

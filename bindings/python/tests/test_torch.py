@@ -236,6 +236,8 @@ def test_what_does_not_fit_is_said():
         losses.IICLoss()([], [])
     with pytest.raises(libmi.ArgumentError, match=r'weight requires .* weight\.detach\(\)'):
         losses.IICLoss()(z, z, torch.ones(4, requires_grad=True))
+    with pytest.raises(TypeError, match='it has columns; temperature, .* go to the call'):
+        losses.EmbeddingBoundLoss('infonce', temperature=.1)
     with pytest.raises(libmi.ArgumentError, match='unknown|infonce'):
         losses.BoundLoss('entropy')
 
