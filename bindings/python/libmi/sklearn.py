@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import score as _score
 from ._errors import ArgumentError, NumericError, ShapeError
+from ._options import at_least, real, text
 from ._progress import show
 from .cluster import Cluster
 from .context import Context
@@ -64,7 +65,9 @@ class IICClusterer(ClusterMixin, BaseEstimator):
     - [n, h, w] or [n, h, w, c], square images; [n, features] if `image_shape` is given. Twins are
       rotated a little, or smaller crops. Pixels are divided by the largest seen in `fit`.
     - [n, features] otherwise, vectors. They are standardised, each feature by mean and standard
-      deviation, and twins have `noise` added.
+      deviation, and twins have `noise` added. Rows of pixels without `image_shape` are vectors,
+      too, which is much worse: 60 % of scikit-learn's digits are right then, and 93 % with
+      `image_shape=(8, 8)`.
 
     Parameters
     ----------
@@ -129,17 +132,17 @@ class IICClusterer(ClusterMixin, BaseEstimator):
     def fit(self, X: ArrayLike, y: object = None) -> IICClusterer:
         """Learns the clusters of X; y is not looked at. Ctrl-C raises KeyboardInterrupt."""
         x = self._samples(X, reset=True)
-        if self.n_clusters < 2:
-            raise ArgumentError(f'n_clusters is {self.n_clusters}: it has to be 2 or more')
-        if not 0 <= self.noise < np.inf:
-            raise ArgumentError(f'noise is {self.noise}: it has to be 0 or more, and finite')
+        self._check()
+        if len(x) < self.n_clusters:
+            raise ArgumentError(f'n_samples is {len(x)} and n_clusters {self.n_clusters}: at '
+                                'least a sample for each cluster is needed')
         seed = check_random_state(self.random_state).randint(1, 2**31 - 1)
         context = Context(seed=seed, threads=self.threads or 0)
         pairs = self._pairs(x, seed, context)
         self._view = (1, 1, x.shape[1]) if self.image_shape_ is None else (
             pairs.sizes.size, pairs.sizes.size, pairs.sizes.channels)
         self._description = self._describe()
-        epochs = self.epochs or max(4, -(-_STEPS // pairs.batches))
+        epochs = max(4, -(-_STEPS // pairs.batches)) if self.epochs is None else self.epochs
         encoder = self._encoder(context)
         optimizer = Optimizer(encoder, rate=self.learning_rate, schedule='cosine',
                               total=epochs * pairs.batches)
@@ -184,6 +187,25 @@ class IICClusterer(ClusterMixin, BaseEstimator):
 
     # -- below: the parts ----------------------------------------------------------------------
 
+    def _check(self) -> None:
+        """Parameters that nothing else would refuse by their names."""
+        least = {'n_clusters': 2, 'heads': 1, 'over_heads': 0, 'over': 2, 'epochs': 1,
+                 'batch_size': 1, 'repeats': 1, 'threads': 0}
+        for name, number in least.items():
+            value = getattr(self, name)
+            if value is not None or name not in ('over', 'epochs', 'threads'):
+                at_least(value, name, number)
+        for name in ('lambda_', 'over_lambda', 'learning_rate', 'noise'):
+            value = real(getattr(self, name), name)
+            if not 0 <= value < np.inf or not value and name != 'noise':
+                raise ArgumentError(f'{name} is {value:g}: it has to be '
+                                    f'{"0 or more" if name == "noise" else "above 0"}, and finite')
+        if self.encoder is not None:
+            text(self.encoder, 'encoder')
+        if self.pairs is not None and not isinstance(self.pairs, Mapping):
+            raise ArgumentError(f'pairs is {self.pairs!r}: a dict of options of libmi.Pairs is '
+                                'needed')
+
     def _samples(self, X: ArrayLike, reset: bool = False) -> np.ndarray:
         """X as [n, features] float32, on the scale that the network gets."""
         a = X if hasattr(X, 'shape') else np.asarray(X)
@@ -200,6 +222,11 @@ class IICClusterer(ClusterMixin, BaseEstimator):
 
     def _image_shape(self, shape: tuple[int, ...] | None, features: int) -> tuple | None:
         given = self.image_shape
+        if given is not None:
+            if isinstance(given, str) or not np.iterable(given) or len(given) not in (2, 3):
+                raise ArgumentError(f'image_shape is {given!r}: (h, w) or (h, w, c) is needed')
+            for side in given:
+                at_least(side, 'a side of image_shape', 1)
         if shape is None and given is not None:
             shape = (*given, 1)[:3]
             if np.prod(shape) != features:
