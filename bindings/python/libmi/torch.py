@@ -32,6 +32,7 @@ __all__ = ['BoundLoss', 'EmbeddingBoundLoss', 'IICLoss', 'MatrixBoundLoss', 'adv
 
 _FLOATS = (torch.float32, torch.float64)
 _HALVES = (torch.float16, torch.bfloat16)
+_EXTRA_STATE = '_extra_state'  # PyTorch's key for what get_extra_state returns
 
 #: tells which gradients are wanted, gets the loss and a gradient or None for each input
 _Evaluate = Callable[[Sequence[bool]], 'tuple[float, Sequence[Any]]']
@@ -165,14 +166,35 @@ class _BoundLoss(torch.nn.Module):
 
         return _differentiable(evaluate, *tensors.values())
 
-    def get_extra_state(self) -> Tensor:
-        """The moving average of 'mine', for `state_dict`: its logarithm and its steps."""
-        return torch.tensor(self.bound.state, dtype=torch.float64)
+    def get_extra_state(self) -> dict[str, Any]:
+        """The kind and its moving average, for the `state_dict` of 'mine'."""
+        return {'kind': self.bound.kind, **self.bound.state._asdict()}
 
-    def set_extra_state(self, state: Tensor) -> None:
+    def set_extra_state(self, state: dict[str, Any]) -> None:
         """Goes on from what `state_dict` had."""
-        log_average, steps = state.tolist()
-        self.bound.state = BoundState(log_average, int(steps))
+        kind = state.get('kind') if isinstance(state, dict) else None
+        if kind != self.bound.kind:
+            raise ArgumentError(f'the state is of {kind!r} and the loss is {self.bound.kind!r}: '
+                                'leave it out, or make a loss of that kind')
+        self.bound.state = BoundState(state['log_average'], state['steps'])
+
+    @property
+    def _stateful(self) -> bool:
+        return 'state' in self.bound.info.traits
+
+    # PyTorch takes it by the class whether there is a state; here it is by the kind.
+    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str,
+                            keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        if not self._stateful:
+            del destination[prefix + _EXTRA_STATE]
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, local_metadata: Any,
+                              strict: bool, missing_keys: list[str], *others: Any) -> None:
+        missing: list[str] = []
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, missing, *others)
+        missing_keys += [key for key in missing
+                         if self._stateful or key != prefix + _EXTRA_STATE]
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, 'bound': (self.bound.kind, self.bound.params, self.bound.state)}

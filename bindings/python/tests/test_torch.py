@@ -315,6 +315,26 @@ def test_state_dict_has_the_moving_average(tmp_path):
     assert other.bound.state == mine.bound.state and other.bound.state.steps == 3
 
 
+def test_state_dict_of_kinds_without_state_is_that_of_a_model_without_the_loss():
+    model = torch.nn.ModuleDict({'net': torch.nn.Linear(2, 2),
+                                 'loss': losses.BoundLoss('infonce')})
+    assert list(model.state_dict()) == ['net.weight', 'net.bias']
+    model.load_state_dict({'net.' + name: x for name, x in model['net'].state_dict().items()})
+    mine = torch.nn.ModuleDict({'loss': losses.BoundLoss('mine')})
+    with pytest.raises(RuntimeError, match=r'Missing key\(s\).*loss._extra_state'):
+        mine.load_state_dict({})
+    mine.load_state_dict({}, strict=False)
+
+
+def test_states_of_another_kind_are_refused():
+    state = losses.BoundLoss('mine').state_dict()
+    with pytest.raises(libmi.ArgumentError, match="state is of 'mine' and the loss is 'infonce'"):
+        losses.BoundLoss('infonce').load_state_dict(state)
+    for other in ({'kind': 'nwj', 'log_average': 0., 'steps': 0}, torch.zeros(2)):
+        with pytest.raises(libmi.ArgumentError, match="state is of .* and the loss is 'mine'"):
+            losses.BoundLoss('mine').load_state_dict({'_extra_state': other})
+
+
 def test_repr_says_kind_and_parameters():
     smile = losses.BoundLoss('smile', tau=2)
     assert repr(smile) == "BoundLoss('smile', diagonal=0, shift=1, tau=2)"
