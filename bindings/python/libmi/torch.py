@@ -4,7 +4,8 @@
 A loss is a tensor of shape () with the type and device of its inputs, in nats, to be descended.
 The library gives loss and gradients at once: the gradients that inputs ask for are computed in
 the forward pass and kept, and `backward()` only scales them, on any thread. Without
-`requires_grad` none are computed. Second derivatives of losses are refused.
+`requires_grad` none are computed. Second derivatives of losses are refused, and so are tensors
+under transforms of torch.func, such as grad and vmap: use torch.autograd.
 
 Tensors are float32 or float64, all of one type, and are read in place; matrices may have a row
 stride. What would have to be copied is refused, with two exceptions: under `torch.autocast`
@@ -33,6 +34,8 @@ __all__ = ['BoundLoss', 'EmbeddingBoundLoss', 'IICLoss', 'MatrixBoundLoss', 'adv
 _FLOATS = (torch.float32, torch.float64)
 _HALVES = (torch.float16, torch.bfloat16)
 _EXTRA_STATE = '_extra_state'  # PyTorch's key for what get_extra_state returns
+#: whether a tensor is one that torch.func made; there is no public way to ask
+_transformed = getattr(getattr(torch._C, '_functorch', None), 'is_functorch_wrapped_tensor', None)
 
 #: tells which gradients are wanted, gets the loss and a gradient or None for each input
 _Evaluate = Callable[[Sequence[bool]], 'tuple[float, Sequence[Any]]']
@@ -62,17 +65,20 @@ def _tensor(value: Any, like: Tensor) -> Tensor:
     return torch.as_tensor(value, dtype=like.dtype, device=like.device)
 
 
-def _expect_tensor(x: Any, name: str) -> None:
+def _expect_plain(x: Any, name: str) -> None:
     if not isinstance(x, Tensor):
         raise DTypeError(f'{name} is a {type(x).__name__}: give a tensor, '
                          f'as torch.as_tensor({name})')
+    if _transformed is not None and _transformed(x):
+        raise UnsupportedError(f'{name} is under a transform of torch.func, which the losses do '
+                               'not support: use torch.autograd, as with loss.backward()')
 
 
 def _ready(x: Any, name: str, first: Tensor | None = None, *, rows: bool = False) -> Any:
     """An input as the library can read it, of the type and device of the first one."""
     if x is None:
         return None
-    _expect_tensor(x, name)
+    _expect_plain(x, name)
     if x.dtype in _HALVES and torch.is_autocast_enabled(x.device.type):
         x = x.float()
     if x.dtype not in _FLOATS:
@@ -272,7 +278,7 @@ class MatrixBoundLoss(_BoundLoss):
         """
         scores = _ready(scores, 'scores', rows=True)
         if mask is not None:
-            _expect_tensor(mask, 'mask')
+            _expect_plain(mask, 'mask')
             _in_place(mask, 'mask', True)
         return self._loss(self.bound.matrix, {'locations': locations, 'mask': _array(mask)},
                           scores=scores, baseline=_ready(baseline, 'baseline', scores))
@@ -300,6 +306,8 @@ class EmbeddingBoundLoss(_BoundLoss):
         locations : L, rows of v for each row of u
         """
         u = _ready(u, 'u', rows=True)
+        if isinstance(temperature, Tensor):
+            _expect_plain(temperature, 'temperature')
         return self._loss(self.bound.embeddings, {'normalize': normalize, 'locations': locations},
                           u=u, v=_ready(v, 'v', u, rows=True),
                           baseline=_ready(baseline, 'baseline', u), temperature=temperature)

@@ -242,6 +242,25 @@ def test_what_does_not_fit_is_said():
         losses.BoundLoss('entropy')
 
 
+def test_transforms_of_torch_func_are_refused():
+    x, infonce = torch.rand(2, 4, 4), losses.EmbeddingBoundLoss('infonce')
+    (a, b), matrix = x, losses.MatrixBoundLoss('infonce')
+    mean = torch.zeros(4, 4)
+    for name, transformed in {
+            'u': lambda: torch.func.grad(lambda u: infonce(u, b))(a),
+            'v': lambda: torch.func.vmap(lambda v: infonce(a, v))(x),
+            'temperature': lambda: torch.func.grad(
+                lambda t: infonce(a, b, temperature=t))(torch.tensor(.5)),
+            'scores': lambda: torch.func.vmap(matrix)(x),
+            'z': lambda: torch.func.vmap(losses.IICLoss())(x, x),
+            'mean': lambda: torch.func.grad(lambda m: losses.kl(m, mean))(mean),
+            'log_variance': lambda: torch.func.grad(
+                lambda v: losses.sample(mean, v, seed=1).sum())(mean),
+            'code': lambda: torch.func.vmap(lambda c: losses.adversarial('encoder', c))(x)}.items():
+        with pytest.raises(libmi.UnsupportedError, match=f'^{name} is under .* torch.autograd'):
+            transformed()
+
+
 def test_autocast_goes_to_float32():
     f, x = torch.nn.Linear(3, 3), torch.randn(6, 3)
     loss = losses.EmbeddingBoundLoss('infonce')
