@@ -255,6 +255,9 @@ class Cluster(Handle):
         -------
         history : a `Row` for each measure
         """
+        expect(pairs, Pairs, 'pairs')
+        if test is not None:
+            expect(test, Dataset, 'test')
         return fit(self, pairs, epochs, restarts=restarts, restart_batches=restart_batches,
                    measure_batches=measure_batches, test=test, measures=measures,
                    progress=progress, csv=csv)

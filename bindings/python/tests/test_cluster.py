@@ -369,6 +369,15 @@ def test_fit_refuses(digits, options):
     assert pairs.position == 0
 
 
+def test_fit_expects(digits):
+    pairs, cluster = make(digits)
+    with pytest.raises(TypeError, match='pairs is a Dataset: a Pairs is needed'):
+        cluster.fit(digits)
+    with pytest.raises(TypeError, match='test is a Pairs: a Dataset is needed'):
+        cluster.fit(pairs, test=pairs)
+    assert pairs.position == 0
+
+
 # -- what is shown and written -----------------------------------------------------------------
 
 def test_csv(digits, tmp_path):
