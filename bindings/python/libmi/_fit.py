@@ -8,8 +8,10 @@ import signal
 import threading
 import time
 import warnings
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Callable, Iterator, NamedTuple
 
+from ._errors import FileError
 from ._options import at_least, path as _path
 from ._progress import show
 
@@ -79,16 +81,18 @@ class Table:
     def __init__(self, path: Any, continues: bool) -> None:
         self._path = os.fsdecode(_path(path, 'csv'))
         self._text = 'epoch,seconds,loss,head,head_loss,accuracy,nmi,ari\n'
-        if continues and os.path.exists(self._path):
-            with open(self._path, encoding='utf-8') as file:
-                self._text = file.read() or self._text
-        self._write()  # better now than after the first epoch
+        with self._by_name():
+            if continues and os.path.exists(self._path):
+                with open(self._path, encoding='utf-8') as file:
+                    self._text = file.read() or self._text
+            self._write()  # better now than after the first epoch
 
     def add(self, epoch: float, seconds: float, loss: float, scores: dict[int, Any]) -> None:
         for head, (head_loss, accuracy, nmi, ari) in scores.items():
             self._text += (f'{epoch:.6g},{seconds:.1f},{loss:.6f},{head},{head_loss:.6f},'
                            f'{accuracy:.6f},{nmi:.6f},{ari:.6f}\n')
-        self._write()
+        with self._by_name():
+            self._write()
 
     def _write(self) -> None:
         temporary = f'{self._path}.{os.getpid()}.tmp'
@@ -100,6 +104,15 @@ class Table:
             if os.path.exists(temporary):
                 os.remove(temporary)
             raise
+
+    @contextmanager
+    def _by_name(self) -> Iterator[None]:
+        """Errors of the system with the name of the file, not of the temporary one."""
+        try:
+            yield
+        except OSError as error:
+            raise FileError(f'csv is {self._path!r}, which cannot be written: {error.strerror}'
+                            ) from None
 
 
 class Measures:
