@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Shows how far a training is: by tqdm where it is installed, else in a line on the terminal."""
+"""Shows how far a training is: by tqdm where it is installed, else in lines on standard error."""
 from __future__ import annotations
 
 import sys
@@ -25,7 +25,7 @@ class Bar:
 
 
 class Line:
-    """A line that is written over; nothing where standard error is no terminal."""
+    """A line that is written over; elsewhere than on a terminal only what is said."""
 
     def __init__(self, done: int, total: int) -> None:
         self._done, self._total = done, total
@@ -45,6 +45,9 @@ class Line:
 
     def say(self, text: str) -> None:
         self._write(f'{text}\n')
+        if not self._terminal and sys.stderr is not None:
+            sys.stderr.write(f'{text}\n')
+            sys.stderr.flush()
 
     def close(self) -> None:
         self._write('')

@@ -245,7 +245,7 @@ class Cluster(Handle):
             at the end of each epoch
         test : labelled images to measure on; labels have no influence
         measures : how often in an epoch to take down a row
-        progress : True: a bar by tqdm, or a line on the terminal. Or called with a `Progress`
+        progress : True: a bar by tqdm, or lines on standard error. Or called with a `Progress`
             after each step; it stops the training by returning True or by raising
         csv : a file for the columns epoch, seconds, loss, head, head_loss, accuracy, nmi, ari:
             a row for each head of `classes` outputs and measure. Each measure replaces it by a

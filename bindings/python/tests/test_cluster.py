@@ -418,12 +418,14 @@ class Terminal(io.StringIO):
 
 def test_lines_without_tqdm(digits, monkeypatch):
     monkeypatch.setitem(sys.modules, 'tqdm.auto', None)
-    for stream, spoken in ((Terminal(), True), (io.StringIO(), False)):
+    for stream, terminal in ((Terminal(), True), (io.StringIO(), False)):
         monkeypatch.setattr(sys, 'stderr', stream)
         pairs, cluster = make(digits)
         fit(cluster, pairs, 1, test=digits, progress=True)
         text = stream.getvalue()
-        assert ('step 4 of 4' in text) == ('epoch 1: loss' in text) == spoken
+        assert ('step 4 of 4' in text) == ('\r' in text) == terminal
+        assert text.count('epoch 1: loss') == 1
+    assert text.startswith('epoch 1: loss') and text.count('\n') == 1
     monkeypatch.setattr(sys, 'stderr', None)
     fit(cluster, pairs, 1, progress=True)
 
