@@ -156,6 +156,21 @@ def output(value: Any, name: str, dtype: np.dtype, shape: Sequence[int], *,
     return array(value, name, (np.dtype(dtype),), shape, rows=rows, writable=True)
 
 
+def brief(result: Any) -> str:
+    """The repr of a result, a NamedTuple: arrays by type and shape, what is None left out."""
+    told = ', '.join(f'{name}={_brief(value)}' for name, value in result._asdict().items()
+                     if value is not None)
+    return f'{type(result).__name__}({told})'
+
+
+def _brief(value: Any) -> str:
+    if isinstance(value, list):
+        return f'[{", ".join(map(_brief, value))}]'
+    if not isinstance(value, np.ndarray):
+        return repr(value)
+    return f'<{value.dtype} {value.shape}>'
+
+
 def disjoint(**arrays: np.ndarray | None) -> None:
     """Outputs must not lie on each other or on inputs: raises if any two of these do."""
     present = [(name, a) for name, a in arrays.items() if a is not None]

@@ -13,7 +13,7 @@ from typing import Any, Mapping, NamedTuple
 import numpy as np
 
 from . import _abi, context as _context
-from ._arrays import FLOATS, address, array
+from ._arrays import FLOATS, address, array, brief
 from ._errors import ArgumentError, ShapeError, check
 from ._gradients import gradients, ld, like, mask_of
 from ._handle import Handle
@@ -66,6 +66,9 @@ class BoundResult(NamedTuple):
     dv: np.ndarray | None = None
     dbaseline: np.ndarray | None = None
     dtemperature: float | None = None
+
+    def __repr__(self) -> str:
+        return brief(self)
 
     @property
     def at_cap(self) -> bool:

@@ -17,7 +17,7 @@ from typing import Any, Mapping, NamedTuple, Sequence
 import numpy as np
 
 from . import _abi, context as _context
-from ._arrays import FLOAT64, FLOATS, address, array
+from ._arrays import FLOAT64, FLOATS, address, array, brief
 from ._errors import ArgumentError, DTypeError, ShapeError, check
 from ._gradients import apart, gradients, ld, like, mask_of
 from ._handle import Handle
@@ -33,12 +33,18 @@ class IICResult(NamedTuple):
     dz: Any = None  #: as z
     dzt: Any = None  #: as zt
 
+    def __repr__(self) -> str:
+        return brief(self)
+
 
 class IICGradients(NamedTuple):
     """Gradients of the mean loss, lists for lists."""
 
     dz: Any
     dzt: Any
+
+    def __repr__(self) -> str:
+        return brief(self)
 
 
 class Merged(NamedTuple):

@@ -299,3 +299,11 @@ def test_threads_take_turns():
     for t in threads:
         t.join()
     assert losses == {bound.embeddings(u, v).loss}
+
+
+def test_repr_of_results_has_no_elements():
+    u = np.eye(3, 2, dtype=np.float32)
+    result = Bound('infonce').embeddings(u, u, grad=True)
+    assert repr(result) == (f'BoundResult(estimate={result.estimate}, loss={result.loss}, '
+                            f'cap={result.cap}, du=<float32 (3, 2)>, dv=<float32 (3, 2)>, '
+                            f'dtemperature={result.dtemperature})')

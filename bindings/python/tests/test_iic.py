@@ -344,3 +344,16 @@ def test_handle():
     for use in (lambda: iic(Z, np.repeat(Z, 3, axis=0)), lambda: iic.begin(3), iic.finish):
         with pytest.raises(libmi.StateError, match='closed'):
             use()
+
+
+def test_repr_of_results_has_no_elements():
+    z, iic = np.full((4, 2), .5), IIC()
+    one, two = iic(z, z, grad=True), iic([z, z], [z, z], out={'dz': [None, None]})
+    array = '<float64 (4, 2)>'
+    assert repr(one) == f'IICResult(loss={one.loss}, losses={one.losses}, dz={array}, dzt={array})'
+    assert repr(two) == (f'IICResult(loss={two.loss}, losses={two.losses}, '
+                         f'dz=[{array}, {array}])')
+    iic.begin(2)
+    iic.add(z, z)
+    iic.finish()
+    assert repr(iic.backward(z, z)) == f'IICGradients(dz={array}, dzt={array})'
