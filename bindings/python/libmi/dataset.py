@@ -104,7 +104,8 @@ class Dataset(Handle):
             convention)
         labels : [n] integers, each -1 (unknown) to 2^20; None: no labels
         """
-        if isinstance(pixels, np.ndarray) and pixels.dtype.kind in 'iu' and pixels.dtype != np.uint8:
+        if (isinstance(pixels, np.ndarray) and pixels.dtype.kind in 'iu'
+                and pixels.dtype != np.uint8):
             raise DTypeError(f'pixels is {pixels.dtype}: give pixels.astype(numpy.uint8) for '
                              '0 to 255')
         a = array(pixels, 'pixels', (*BYTES, *FLOAT32))

@@ -58,7 +58,8 @@ def test_labels_of_any_integers(labels):
 
 
 @pytest.mark.parametrize('labels, error', [
-    (np.array([0., 1, 2]), libmi.DTypeError), ([0.5, 1, 2], libmi.DTypeError), ([True, False, True], libmi.DTypeError),
+    (np.array([0., 1, 2]), libmi.DTypeError), ([0.5, 1, 2], libmi.DTypeError),
+    ([True, False, True], libmi.DTypeError),
     (['a', 'b', 'c'], libmi.DTypeError), ([0, 1], libmi.ShapeError), (5, libmi.ShapeError),
     ([[0], [1], [2]], libmi.ShapeError), ([0, 1, 2**40], libmi.ArgumentError),
     ([0, 1, -2], libmi.ArgumentError), ([0, 1, 2**21], libmi.ArgumentError),
@@ -114,7 +115,8 @@ def test_read_by_index():
 
 
 @pytest.mark.parametrize('index, error', [
-    ([True, False], libmi.DTypeError), ([5], libmi.ArgumentError), ([-1], libmi.ArgumentError), ([[0]], libmi.ShapeError),
+    ([True, False], libmi.DTypeError), ([5], libmi.ArgumentError), ([-1], libmi.ArgumentError),
+    ([[0]], libmi.ShapeError),
     (np.array([0], np.int32), libmi.DTypeError), (np.array([0.]), libmi.DTypeError),
     (0, libmi.ShapeError), (np.arange(4)[::2], libmi.ShapeError), ('x', libmi.DTypeError)])
 def test_index_refused(index, error):
