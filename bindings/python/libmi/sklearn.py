@@ -90,7 +90,8 @@ class IICClusterer(ClusterMixin, BaseEstimator):
     noise : for vectors, in standard deviations of the features
     random_state : None, a seed, or a numpy.random.RandomState
     threads : to compute with; None: as many as the process may use. Results are the same
-    verbose : 1: shows how far the training is
+    verbose : 1: shows how far the training is: a bar by tqdm, if that is installed, and a line an
+        epoch on standard error
 
     Attributes
     ----------
@@ -286,7 +287,10 @@ class IICClusterer(ClusterMixin, BaseEstimator):
             for step in range(steps):
                 if late and step == steps // 2:
                     cluster.restart(pairs)
-                shown.step(f'loss {cluster.step(*pairs.next()).loss:.4f}')
+                loss = f'loss {cluster.step(*pairs.next()).loss:.4f}'
+                shown.step(loss)
+                if (step + 1) % pairs.batches == 0:
+                    shown.say(f'epoch {(step + 1) // pairs.batches}: {loss}')
         finally:
             shown.close()
         if isinstance(pairs, Pairs):

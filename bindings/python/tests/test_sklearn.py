@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The estimator: scikit-learn's own checks, images and vectors, pickles, errors."""
+import io
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -145,6 +147,16 @@ def test_noise_matters():
 def test_constant_features_are_harmless():
     x = np.c_[load_iris().data, np.full(150, 0.1)]
     assert np.isfinite(IICClusterer(3, **QUICK).fit(x).predict_proba(x)).all()
+
+
+@pytest.mark.parametrize('verbose', [0, 1])
+def test_epochs_are_told_without_tqdm_and_terminal(verbose, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'tqdm.auto', None)
+    monkeypatch.setattr(sys, 'stderr', io.StringIO())
+    IICClusterer(3, **{**QUICK, 'epochs': 3}, verbose=verbose).fit(load_iris().data)
+    lines = sys.stderr.getvalue().splitlines()
+    assert [line.partition(': loss')[0] for line in lines] == [
+        'epoch 1', 'epoch 2', 'epoch 3'][:3 * verbose]
 
 
 # -- as an estimator ---------------------------------------------------------------------------
