@@ -14,7 +14,7 @@ import numpy as np
 
 from . import _abi, context as _context
 from ._arrays import FLOATS, address, array, brief
-from ._errors import ArgumentError, ShapeError, check
+from ._errors import ShapeError, check
 from ._gradients import gradients, ld, like, mask_of
 from ._handle import Handle
 from ._library import lib

@@ -15,15 +15,15 @@ gradients back. Under `torch.compile` the losses stay outside the graphs.
 from __future__ import annotations
 
 import copy
-import functools
 from typing import Any, Callable, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from . import prior as _prior
-from ._errors import ArgumentError, DTypeError, ShapeError, UnsupportedError
+from ._errors import ArgumentError
+from ._torch import (array, constant, differentiable, expect_plain, heads, in_place,
+                     outside_graphs, ready, tensor)
 from .bound import Bound, BoundResult, BoundState
 from .context import Context
 from .iic import IIC, IICResult
@@ -31,115 +31,7 @@ from .iic import IIC, IICResult
 __all__ = ['BoundLoss', 'EmbeddingBoundLoss', 'IICLoss', 'MatrixBoundLoss', 'adversarial', 'kl',
            'sample']
 
-_FLOATS = (torch.float32, torch.float64)
-_HALVES = (torch.float16, torch.bfloat16)
 _EXTRA_STATE = '_extra_state'  # PyTorch's key for what get_extra_state returns
-#: whether a tensor is one that torch.func made; there is no public way to ask
-_transformed = getattr(getattr(torch._C, '_functorch', None), 'is_functorch_wrapped_tensor', None)
-
-#: tells which gradients are wanted, gets the loss and a gradient or None for each input
-_Evaluate = Callable[[Sequence[bool]], 'tuple[float, Sequence[Any]]']
-
-
-def _outside_graphs(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """A function that torch.compile leaves alone.
-
-    The same as torch.compiler.disable, which as a decorator would load the compiler, for
-    seconds, whether or not it is needed.
-    """
-    @functools.wraps(function)
-    def called(*arguments: Any, **options: Any) -> Tensor:
-        if torch.compiler.is_compiling():
-            return torch.compiler.disable(function)(*arguments, **options)
-        return function(*arguments, **options)
-    return called
-
-
-def _array(x: Tensor | None) -> np.ndarray | None:
-    """A tensor's memory; on another device, that of a copy."""
-    return None if x is None else x.detach().cpu().numpy()
-
-
-def _tensor(value: Any, like: Tensor) -> Tensor:
-    """What the library gave, with the type and device of a tensor."""
-    return torch.as_tensor(value, dtype=like.dtype, device=like.device)
-
-
-def _expect_plain(x: Any, name: str) -> None:
-    if not isinstance(x, Tensor):
-        raise DTypeError(f'{name} is a {type(x).__name__}: give a tensor, '
-                         f'as torch.as_tensor({name})')
-    if _transformed is not None and _transformed(x):
-        raise UnsupportedError(f'{name} is under a transform of torch.func, which the losses do '
-                               'not support: use torch.autograd, as with loss.backward()')
-
-
-def _ready(x: Any, name: str, first: Tensor | None = None, *, rows: bool = False) -> Any:
-    """An input as the library can read it, of the type and device of the first one."""
-    if x is None:
-        return None
-    _expect_plain(x, name)
-    if x.dtype in _HALVES and torch.is_autocast_enabled(x.device.type):
-        x = x.float()
-    if x.dtype not in _FLOATS:
-        raise DTypeError(f'{name} is {x.dtype}: give torch.float32 or torch.float64, '
-                         f'as {name}.float()')
-    if first is not None and (x.dtype != first.dtype or x.device != first.device):
-        raise DTypeError(f'{name} is {x.dtype} on {x.device}, and what comes before it '
-                         f'{first.dtype} on {first.device}: give {name}.to({first.dtype}), '
-                         'and all on one device')
-    _in_place(x, name, rows)
-    return x
-
-
-def _in_place(x: Tensor, name: str, rows: bool) -> None:
-    if x.layout != torch.strided:
-        raise DTypeError(f'{name} is {x.layout}: give {name}.to_dense()')
-    if not x.is_contiguous() and not (rows and x.dim() == 2 and x.stride(0) >= x.shape[1]
-                                      and (x.stride(1) == 1 or x.shape[1] == 1)):
-        raise ShapeError(f'{name} has strides {x.stride()}, its elements do not lie together'
-                         f'{" in rows" if rows else ""}: give {name}.contiguous()')
-
-
-def _heads(given: Any, name: str, like: Sequence[Any] = (), *, rows: bool = True) -> list[Any]:
-    """One input for each head, a list of one where there is no list."""
-    if not isinstance(given, (list, tuple)):
-        return [_ready(given, name, *like[:1], rows=rows)]
-    heads: list[Any] = []
-    for i, x in enumerate(given):
-        heads.append(_ready(x, f'{name}[{i}]', *(like or heads)[:1], rows=rows))
-    return heads
-
-
-def _constant(x: Tensor | None, name: str) -> None:
-    if x is not None and x.requires_grad and torch.is_grad_enabled():
-        raise ArgumentError(f'{name} requires a gradient, and there is none of it: '
-                            f'give {name}.detach()')
-
-
-class _Loss(torch.autograd.Function):
-    """Any loss: its gradients come with it."""
-
-    @staticmethod
-    def forward(ctx: Any, evaluate: _Evaluate, *inputs: Any) -> Tensor:
-        wanted = ctx.needs_input_grad[1:]
-        loss, gradients = evaluate(wanted)
-        ctx.save_for_backward(*(_tensor(g, x).reshape(x.shape) if want else None
-                                for want, g, x in zip(wanted, gradients, inputs)))
-        return _tensor(loss, inputs[0])
-
-    @staticmethod
-    def backward(ctx: Any, scale: Tensor) -> tuple[Tensor | None, ...]:
-        if torch.is_grad_enabled():  # or they would be taken for constants, silently
-            raise UnsupportedError('second derivatives of the losses are not computed: '
-                                   'leave create_graph out')
-        return (None, *(None if g is None else g * scale.to(g.device) for g in ctx.saved_tensors))
-
-
-def _differentiable(evaluate: _Evaluate, *inputs: Tensor | None) -> Tensor:
-    if torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in inputs):
-        return _Loss.apply(evaluate, *inputs)
-    return _tensor(evaluate([False] * len(inputs))[0], inputs[0])
 
 
 class _BoundLoss(torch.nn.Module):
@@ -162,7 +54,7 @@ class _BoundLoss(torch.nn.Module):
         """A loss that may be differentiated by the tensors among the inputs."""
         tensors = {name: x for name, x in inputs.items() if isinstance(x, Tensor)}
         arrays = {name: x if name not in tensors else
-                  _array(x) if name != 'temperature' else x.item() for name, x in inputs.items()}
+                  array(x) if name != 'temperature' else x.item() for name, x in inputs.items()}
 
         def evaluate(wanted: Sequence[bool]) -> tuple[float, list[Any]]:
             out = {'d' + name: None for name, want in zip(tensors, wanted) if want}
@@ -170,7 +62,7 @@ class _BoundLoss(torch.nn.Module):
             self.last = BoundResult(result.estimate, result.loss, result.cap)
             return result.loss, [getattr(result, 'd' + name) for name in tensors]
 
-        return _differentiable(evaluate, *tensors.values())
+        return differentiable(evaluate, *tensors.values())
 
     def get_extra_state(self) -> dict[str, Any]:
         """The kind and its moving average, for the `state_dict` of 'mine'."""
@@ -245,7 +137,7 @@ class BoundLoss(_BoundLoss):
     last : the `libmi.BoundResult` of the last call, for its estimate and cap, or None
     """
 
-    @_outside_graphs
+    @outside_graphs
     def forward(self, joint: Tensor, product: Tensor, baseline: Tensor | None = None) -> Tensor:
         """The loss, see `libmi.Bound.vectors`.
 
@@ -255,16 +147,16 @@ class BoundLoss(_BoundLoss):
         product : [m] scores of pairs that don't; in groups of k for each of the former, [n, k]
         baseline : [n] log baselines, for 'tuba', 'interpolated' and 'flo'
         """
-        joint = _ready(joint, 'joint')
+        joint = ready(joint, 'joint')
         return self._loss(self.bound.vectors, {}, joint=joint,
-                          product=_ready(product, 'product', joint),
-                          baseline=_ready(baseline, 'baseline', joint))
+                          product=ready(product, 'product', joint),
+                          baseline=ready(baseline, 'baseline', joint))
 
 
 class MatrixBoundLoss(_BoundLoss):
     """A bound on mutual information on a matrix of scores; otherwise as `BoundLoss`."""
 
-    @_outside_graphs
+    @outside_graphs
     def forward(self, scores: Tensor, baseline: Tensor | None = None, *, locations: int = 1,
                 mask: Tensor | None = None) -> Tensor:
         """The loss, see `libmi.Bound.matrix`.
@@ -276,12 +168,12 @@ class MatrixBoundLoss(_BoundLoss):
         locations : L, columns of each row's own
         mask : [n, n L] bool; where False, as if this pair were not there
         """
-        scores = _ready(scores, 'scores', rows=True)
+        scores = ready(scores, 'scores', rows=True)
         if mask is not None:
-            _expect_plain(mask, 'mask')
-            _in_place(mask, 'mask', True)
-        return self._loss(self.bound.matrix, {'locations': locations, 'mask': _array(mask)},
-                          scores=scores, baseline=_ready(baseline, 'baseline', scores))
+            expect_plain(mask, 'mask')
+            in_place(mask, 'mask', True)
+        return self._loss(self.bound.matrix, {'locations': locations, 'mask': array(mask)},
+                          scores=scores, baseline=ready(baseline, 'baseline', scores))
 
 
 class EmbeddingBoundLoss(_BoundLoss):
@@ -290,7 +182,7 @@ class EmbeddingBoundLoss(_BoundLoss):
     Otherwise as `BoundLoss`.
     """
 
-    @_outside_graphs
+    @outside_graphs
     def forward(self, u: Tensor, v: Tensor, baseline: Tensor | None = None, *,
                 temperature: float | Tensor = 1.0, normalize: bool = False,
                 locations: int = 1) -> Tensor:
@@ -305,12 +197,12 @@ class EmbeddingBoundLoss(_BoundLoss):
         normalize : rows are divided by their length first (cosine)
         locations : L, rows of v for each row of u
         """
-        u = _ready(u, 'u', rows=True)
+        u = ready(u, 'u', rows=True)
         if isinstance(temperature, Tensor):
-            _expect_plain(temperature, 'temperature')
+            expect_plain(temperature, 'temperature')
         return self._loss(self.bound.embeddings, {'normalize': normalize, 'locations': locations},
-                          u=u, v=_ready(v, 'v', u, rows=True),
-                          baseline=_ready(baseline, 'baseline', u), temperature=temperature)
+                          u=u, v=ready(v, 'v', u, rows=True),
+                          baseline=ready(baseline, 'baseline', u), temperature=temperature)
 
 
 class IICLoss(torch.nn.Module):
@@ -340,7 +232,7 @@ class IICLoss(torch.nn.Module):
         self._iic = IIC(context=context, **self._options)
         self.last: IICResult | None = None
 
-    @_outside_graphs
+    @outside_graphs
     def forward(self, z: Tensor | Sequence[Tensor], zt: Tensor | Sequence[Tensor],
                 weight: Tensor | Sequence[Tensor] | None = None) -> Tensor:
         """The loss, averaged over heads, see `libmi.IIC`.
@@ -352,12 +244,12 @@ class IICLoss(torch.nn.Module):
         weight : [n * repeats] what each pair counts, one for all heads or a list
         """
         shared = not isinstance(weight, (list, tuple))
-        z = _heads(z, 'z')
-        zt, weight = _heads(zt, 'zt', z), _heads(weight, 'weight', z, rows=False)
+        z = heads(z, 'z')
+        zt, weight = heads(zt, 'zt', z), heads(weight, 'weight', z, rows=False)
         for w in weight:
-            _constant(w, 'weight')
-        count, arrays = len(z), [_array(x) for x in (*z, *zt)]
-        weights = [_array(w) for w in weight]
+            constant(w, 'weight')
+        count, arrays = len(z), [array(x) for x in (*z, *zt)]
+        weights = [array(w) for w in weight]
 
         def evaluate(wanted: Sequence[bool]) -> tuple[float, list[Any]]:
             out = {name: [None] * count for name, want in (
@@ -367,7 +259,7 @@ class IICLoss(torch.nn.Module):
             self.last = IICResult(result.loss, result.losses)
             return result.loss, [*(result.dz or [None] * count), *(result.dzt or [None] * count)]
 
-        return _differentiable(evaluate, *z, *zt)
+        return differentiable(evaluate, *z, *zt)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, '_iic': None}
@@ -383,7 +275,7 @@ class IICLoss(torch.nn.Module):
         return ', '.join(f'{name}={value}' for name, value in self._options.items())
 
 
-@_outside_graphs
+@outside_graphs
 def kl(mean: Tensor, log_variance: Tensor, *, reduce: str = 'sum') -> Tensor:
     """The divergence of Gaussian codes from N(0, I), see `libmi.prior.kl`.
 
@@ -392,15 +284,15 @@ def kl(mean: Tensor, log_variance: Tensor, *, reduce: str = 'sum') -> Tensor:
     mean, log_variance : [n, d], rows may have a stride
     reduce : 'sum' over dimensions: the divergence proper; 'mean': doesn't grow with d
     """
-    mean = _ready(mean, 'mean', rows=True)
-    log_variance = _ready(log_variance, 'log_variance', mean, rows=True)
+    mean = ready(mean, 'mean', rows=True)
+    log_variance = ready(log_variance, 'log_variance', mean, rows=True)
 
     def evaluate(wanted: Sequence[bool]) -> tuple[float, Sequence[Any]]:
-        loss, *gradients = _prior.kl(_array(mean), _array(log_variance), reduce=reduce,
+        loss, *gradients = _prior.kl(array(mean), array(log_variance), reduce=reduce,
                                      grad=any(wanted))
         return loss, gradients
 
-    return _differentiable(evaluate, mean, log_variance)
+    return differentiable(evaluate, mean, log_variance)
 
 
 class _Sample(torch.autograd.Function):
@@ -408,7 +300,7 @@ class _Sample(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, seed: int, draw: int, mean: Tensor, log_variance: Tensor) -> Tensor:
-        z = _tensor(_prior.sample(_array(mean), _array(log_variance), seed=seed, draw=draw), mean)
+        z = tensor(_prior.sample(array(mean), array(log_variance), seed=seed, draw=draw), mean)
         ctx.save_for_backward(mean, z)
         return z
 
@@ -418,7 +310,7 @@ class _Sample(torch.autograd.Function):
         return None, None, dz, dz * (z - mean) / 2 if ctx.needs_input_grad[3] else None
 
 
-@_outside_graphs
+@outside_graphs
 def sample(mean: Tensor, log_variance: Tensor, *, seed: int, draw: int = 0) -> Tensor:
     """Draws codes: [n, d], mean + exp(log_variance / 2) noise, see `libmi.prior.sample`.
 
@@ -427,11 +319,11 @@ def sample(mean: Tensor, log_variance: Tensor, *, seed: int, draw: int = 0) -> T
     mean, log_variance : [n, d], rows may have a stride
     seed, draw : the noise is a function of both, of row and dimension: count batches in draw
     """
-    mean = _ready(mean, 'mean', rows=True)
-    return _Sample.apply(seed, draw, mean, _ready(log_variance, 'log_variance', mean, rows=True))
+    mean = ready(mean, 'mean', rows=True)
+    return _Sample.apply(seed, draw, mean, ready(log_variance, 'log_variance', mean, rows=True))
 
 
-@_outside_graphs
+@outside_graphs
 def adversarial(side: str, code: Tensor, prior: Tensor | None = None) -> Tensor:
     """Adversarial prior matching on a discriminator's scores, see `libmi.prior.adversarial`.
 
@@ -441,11 +333,11 @@ def adversarial(side: str, code: Tensor, prior: Tensor | None = None) -> Tensor:
     code : scores of codes, any shape
     prior : scores of samples of the prior, any shape; not needed for the encoder
     """
-    code = _ready(code, 'code')
-    prior = _ready(prior, 'prior', code)
+    code = ready(code, 'code')
+    prior = ready(prior, 'prior', code)
 
     def evaluate(wanted: Sequence[bool]) -> tuple[float, Sequence[Any]]:
-        loss, *gradients = _prior.adversarial(side, _array(code), _array(prior), grad=any(wanted))
+        loss, *gradients = _prior.adversarial(side, array(code), array(prior), grad=any(wanted))
         return loss, gradients
 
-    return _differentiable(evaluate, code, prior)
+    return differentiable(evaluate, code, prior)

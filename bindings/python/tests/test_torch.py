@@ -195,7 +195,7 @@ def test_temperature_may_be_any_tensor_of_one_element(shape):
 
 def test_inputs_are_read_in_place():
     x = leaf(6, 3)
-    assert np.shares_memory(losses._array(x), x.detach().numpy())
+    assert np.shares_memory(losses.array(x), x.detach().numpy())
     wide = torch.randn(6, 8, dtype=DOUBLE)
     rows = wide[:, 2:5]
     loss = losses.EmbeddingBoundLoss('infonce')
