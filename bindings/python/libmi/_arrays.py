@@ -114,7 +114,9 @@ def array(value: Any, name: str, dtypes: Sequence[np.dtype] = FLOATS,
 
 def integers(value: Any, name: str, shape: Sequence[int | None]) -> np.ndarray:
     """Integers of any type as int32: they are few, so a copy where they are not does no harm."""
-    a = _view(value, name, INT64)
+    a = value if type(value) is np.ndarray else _view(value, name, INT64)
+    if a.dtype in INT32 and a.flags.c_contiguous:
+        return array(a, name, INT32, shape)
     if a.dtype.kind not in 'iu':
         raise DTypeError(f'{name} is {a.dtype}: give integers, as {name}.astype(numpy.int32)')
     if a.size and not -2**31 <= int(a.min()) <= int(a.max()) < 2**31:

@@ -305,7 +305,7 @@ class Bound(Handle):
         u : [n, d]
         v : [n L, d]; rows i L to i L + L - 1 belong to row i of u
         baseline : [n] log baselines, for 'tuba', 'interpolated' and 'flo'
-        temperature : above 0
+        temperature : above 0; 1 unless given
         normalize : rows are divided by their length first (cosine)
         locations : L, rows of v for each row of u
         grad : whether du, dv, dbaseline and dtemperature are wanted
