@@ -325,7 +325,9 @@ def test_calls_allocate_nothing_for_good():
     assert usual_growth(resident, lambda: calls(3500)) < 2 ** 16  # 10^5 calls of C in all
     tracemalloc.start()
     try:
-        assert usual_growth(lambda: tracemalloc.get_traced_memory()[0], lambda: calls(600)) < 6000
+        calls(300)  # some things are kept once, more of them without Python's own allocator
+        growth = usual_growth(lambda: tracemalloc.get_traced_memory()[0], lambda: calls(1500))
+        assert growth < 1500 * 12  # half an object of Python in eight calls
     finally:
         tracemalloc.stop()
     assert len(assign._idle) < 10
