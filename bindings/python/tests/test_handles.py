@@ -171,22 +171,24 @@ def test_interrupts_leave_no_handle_locked():
         pass
 
     def stop(*_):
-        if running:
+        if armed:  # once, until a call arms it again
+            armed.clear()
             raise Stop
 
-    z, iic, stopped, done = np.full((4, 2), .5), libmi.IIC(), 0, []
-    end, running = time.monotonic() + 1, True
-    before = signal.signal(signal.SIGALRM, stop)
+    z, iic, stopped, done, armed = np.full((4, 2), .5), libmi.IIC(), 0, [], []
+    end, before = time.monotonic() + 1, signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, .0005, .0005)
-    while running:
-        try:
-            while time.monotonic() < end:
+    try:
+        while time.monotonic() < end:
+            try:
+                armed[:] = [True]
                 iic(z, z)
-            running = False
-        except Stop:
-            stopped += 1
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.signal(signal.SIGALRM, before)
+                armed.clear()
+            except Stop:
+                stopped += 1
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
     thread = threading.Thread(target=lambda: done.append(iic(z, z)), daemon=True)
     thread.start()
     thread.join(30)
