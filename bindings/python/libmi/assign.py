@@ -34,8 +34,7 @@ class Assignment(Handle):
     def __init__(self, *, context: _context.Context | None = None) -> None:
         self._context = _context.chosen(context)
         with self._context._turn:
-            c = self._context._pointer
-            self._open('mi_assign_create', c)
+            self._open('mi_assign_create', self._context._pointer)
 
     def solve(self, cost: Any, *, maximize: bool = False) -> Matching:
         """Solves one problem.

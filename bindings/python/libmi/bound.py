@@ -150,8 +150,7 @@ class Bound(Handle):
                  **params: float) -> None:
         self._context = _context.chosen(context)
         with self._context._turn:
-            c = self._context._pointer
-            self._open('mi_bound_create', c, text(kind, 'kind'))
+            self._open('mi_bound_create', self._context._pointer, text(kind, 'kind'))
         self._info = _kinds()[kind if isinstance(kind, str) else kind.decode()]
         self.set(**params)
 
@@ -199,8 +198,7 @@ class Bound(Handle):
         """MINE's moving average; may be set, to go on from a checkpoint."""
         state = sized(_abi.mi_bound_state)
         with self._turn:
-            bound = self._pointer
-            check(lib.mi_bound_state_read(bound, byref(state)))
+            check(lib.mi_bound_state_read(self._pointer, byref(state)))
         return BoundState(state.log_average, state.steps)
 
     @state.setter
@@ -209,14 +207,12 @@ class Bound(Handle):
         state = _abi.mi_bound_state(sizeof(_abi.mi_bound_state), real(log_average, 'log_average'),
                                     whole(steps, 'steps'))
         with self._turn:
-            bound = self._pointer
-            check(lib.mi_bound_state_write(bound, byref(state)))
+            check(lib.mi_bound_state_write(self._pointer, byref(state)))
 
     def _evaluate(self, function: Any, io: Any) -> Any:
         result = _abi.mi_bound_result(_RESULT_SIZE)
         with self._turn:
-            bound = self._pointer
-            check(function(bound, byref(io), byref(result)))
+            check(function(self._pointer, byref(io), byref(result)))
         return result
 
     def vectors(self, joint: Any, product: Any, baseline: Any = None, *, grad: bool = False,

@@ -61,8 +61,7 @@ class Context(Handle):
         _logs[number] = self
         self._open('mi_context_create', byref(options))
         with self._turn:
-            context = self._pointer
-            self._threads: int = lib.mi_context_threads(context)
+            self._threads: int = lib.mi_context_threads(self._pointer)
 
     @property
     def threads(self) -> int:

@@ -51,12 +51,10 @@ class Dataset(Handle):
         made = cls.__new__(cls)
         made._context = chosen(context)
         with made._context._turn:
-            c = made._context._pointer
-            made._open(create, c, *arguments)
+            made._open(create, made._context._pointer, *arguments)
         info = sized(_abi.mi_dataset_shape)
         with made._turn:
-            dataset = made._pointer
-            check(lib.mi_dataset_info(dataset, byref(info)))
+            check(lib.mi_dataset_info(made._pointer, byref(info)))
         made._shape = (info.count, info.height, info.width, info.channels)
         made._classes = info.classes
         return made
@@ -159,8 +157,7 @@ class Dataset(Handle):
         x = np.empty((count, *self._shape[1:]), np.float32) if pixels else None
         y = np.empty(count, np.int32) if labels else None
         with self._turn:
-            dataset = self._pointer
-            check(lib.mi_dataset_read(dataset, count, address(index), address(x), address(y)))
+            check(lib.mi_dataset_read(self._pointer, count, address(index), address(x), address(y)))
         return Images(x, y)
 
     def __getitem__(self, index: Any) -> Any:

@@ -107,8 +107,7 @@ class Encoder(Handle):
         self._context = _context.chosen(context)
         encoded = text(description, 'description')
         with self._context._turn:
-            c = self._context._pointer
-            self._open('mi_encoder_create', c, encoded, byref(filled))
+            self._open('mi_encoder_create', self._context._pointer, encoded, byref(filled))
         self.description = encoded.decode()
         # The shape of the last forward's x. What uses the encoder otherwise sets it to None,
         # because C doesn't tell how many rows its outputs have.
@@ -257,16 +256,14 @@ class Encoder(Handle):
         """How many numbers are learnt."""
         numbers = c_int64()
         with self._turn:
-            encoder = self._pointer
-            lib.mi_encoder_params(encoder, byref(numbers))
+            lib.mi_encoder_params(self._pointer, byref(numbers))
         return numbers.value
 
     def memory(self, n: int, mode: str = 'train') -> int:
         """Bytes that the encoder takes with batches of n images."""
         n, number, size = whole(n, 'n'), choice(mode, 'mode', 'mi_mode'), c_int64()
         with self._turn:
-            encoder = self._pointer
-            check(lib.mi_encoder_memory(encoder, number, n, byref(size)))
+            check(lib.mi_encoder_memory(self._pointer, number, n, byref(size)))
         return size.value
 
     def summary(self) -> str:
@@ -282,15 +279,13 @@ class Encoder(Handle):
         """Writes all parameters to a safetensors file, which appears whole or not at all."""
         name = _path(path)
         with self._turn:
-            encoder = self._pointer
-            check(lib.mi_encoder_save(encoder, name))
+            check(lib.mi_encoder_save(self._pointer, name))
 
     def load(self, path: Any) -> None:
         """Reads parameters of the same names and shapes from a safetensors file: all or none."""
         name = _path(path)
         with self._turn:
-            encoder = self._pointer
-            check(lib.mi_encoder_load(encoder, name))
+            check(lib.mi_encoder_load(self._pointer, name))
 
     def __repr__(self) -> str:
         size = ' x '.join(map(str, self.input))

@@ -171,8 +171,7 @@ class IIC(Handle):
             getattr(options, 'lambda'), options.repeats, bool(options.asymmetric))
         self._classes: tuple[int, ...] = ()
         with self._context._turn:
-            c = self._context._pointer
-            self._open('mi_iic_create', c, byref(options))
+            self._open('mi_iic_create', self._context._pointer, byref(options))
 
     def __call__(self, z: Any, zt: Any, weight: Any = None, *, grad: bool = False,
                  out: Mapping[str, Any] | None = None) -> IICResult:
@@ -226,8 +225,7 @@ class IIC(Handle):
                     address(mask), address(dz), address(dzt))
         loss = c_double()
         with self._turn:
-            iic = self._pointer
-            check(function(iic, byref(io), byref(loss)))
+            check(function(self._pointer, byref(io), byref(loss)))
         return IICResult(loss.value, (loss.value,), dz, dzt)
 
     def begin(self, classes: int | Sequence[int]) -> None:
@@ -235,16 +233,14 @@ class IIC(Handle):
         counts = tuple(whole(k, 'classes') for k in (
             classes if isinstance(classes, (list, tuple)) else [classes]))
         with self._turn:
-            iic = self._pointer
-            check(lib.mi_iic_begin(iic, len(counts), (c_int64 * len(counts))(*counts)))
+            check(lib.mi_iic_begin(self._pointer, len(counts), (c_int64 * len(counts))(*counts)))
             self._classes = counts
 
     def add(self, z: Any, zt: Any, weight: Any = None) -> None:
         """Adds a batch, given as to a call, to the joint matrices."""
         heads = _Heads(z, zt, weight, self._repeats, False, None)
         with self._turn:
-            iic = self._pointer
-            check(_ADD[heads.size](iic, heads.n, len(heads.structs), heads.structs))
+            check(_ADD[heads.size](self._pointer, heads.n, len(heads.structs), heads.structs))
 
     def joint(self, head: int = 0) -> np.ndarray:
         """What is accumulated for a head: [K, K] float64, the plain sum of z zt^T."""
@@ -285,8 +281,7 @@ class IIC(Handle):
         """The gradients of a batch that was added, or of any other, after `finish`."""
         heads = _Heads(z, zt, weight, self._repeats, not out, out)
         with self._turn:
-            iic = self._pointer
-            check(_BACKWARD[heads.size](iic, heads.n, len(heads.structs), heads.structs))
+            check(_BACKWARD[heads.size](self._pointer, heads.n, len(heads.structs), heads.structs))
         return IICGradients(*heads.gradients())
 
     def __repr__(self) -> str:

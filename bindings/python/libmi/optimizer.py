@@ -39,28 +39,24 @@ class Optimizer(Handle):
         self._encoder = encoder
         self._kind = kind
         with encoder._turn:
-            e = encoder._pointer
-            self._open('mi_optimizer_create', e, byref(filled), turn=encoder._turn)
+            self._open('mi_optimizer_create', encoder._pointer, byref(filled), turn=encoder._turn)
 
     def step(self) -> None:
         """One step with the encoder's gradients; if one isn't finite, nothing is changed."""
         with self._turn:
-            optimizer = self._pointer
-            check(lib.mi_optimizer_step(optimizer))
+            check(lib.mi_optimizer_step(self._pointer))
 
     @property
     def rate(self) -> float:
         """The rate that the next step will use."""
         with self._turn:
-            optimizer = self._pointer
-            return lib.mi_optimizer_rate(optimizer)
+            return lib.mi_optimizer_rate(self._pointer)
 
     @property
     def steps(self) -> int:
         """Steps made so far."""
         with self._turn:
-            optimizer = self._pointer
-            return lib.mi_optimizer_steps(optimizer)
+            return lib.mi_optimizer_steps(self._pointer)
 
     def __repr__(self) -> str:
         told = 'closed' if self.closed else f'rate={self.rate:g}, steps={self.steps}'

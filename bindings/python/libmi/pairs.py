@@ -76,8 +76,7 @@ class Pairs(Handle):
             self._open('mi_pairs_create', c, d, byref(filled))
         batch, repeats, size, channels = c_int64(), c_int32(), c_int32(), c_int32()
         with self._turn:
-            pairs = self._pointer
-            check(lib.mi_pairs_sizes(pairs, byref(batch), byref(repeats), byref(size),
+            check(lib.mi_pairs_sizes(self._pointer, byref(batch), byref(repeats), byref(size),
                                      byref(channels)))
         self.sizes = Sizes(batch.value, repeats.value, size.value, channels.value)
 
@@ -106,8 +105,7 @@ class Pairs(Handle):
         disjoint(x=x, xt=xt)
         numbers = np.empty(batch, np.int64) if index else None
         with self._turn:
-            pairs = self._pointer
-            check(lib.mi_pairs_next(pairs, address(x), address(xt), address(numbers)))
+            check(lib.mi_pairs_next(self._pointer, address(x), address(xt), address(numbers)))
         return (x, xt, numbers) if index else (x, xt)
 
     def __iter__(self) -> Iterator[tuple]:
@@ -120,29 +118,25 @@ class Pairs(Handle):
     def batches(self) -> int:
         """Batches in one epoch."""
         with self._turn:
-            pairs = self._pointer
-            return lib.mi_pairs_batches(pairs)
+            return lib.mi_pairs_batches(self._pointer)
 
     @property
     def position(self) -> int:
         """Batches given since the first epoch's beginning; set it to go elsewhere."""
         with self._turn:
-            pairs = self._pointer
-            return lib.mi_pairs_position(pairs)
+            return lib.mi_pairs_position(self._pointer)
 
     @position.setter
     def position(self, position: int) -> None:
         position = whole(position, 'position')
         with self._turn:
-            pairs = self._pointer
-            check(lib.mi_pairs_seek(pairs, position))
+            check(lib.mi_pairs_seek(self._pointer, position))
 
     def waited(self) -> Times:
         """How long `next` waited so far: if that is noticeable, more workers help."""
         times = sized(_abi.mi_pairs_times)
         with self._turn:
-            pairs = self._pointer
-            check(lib.mi_pairs_waited(pairs, byref(times)))
+            check(lib.mi_pairs_waited(self._pointer, byref(times)))
         return Times(times.batches, times.waits, times.waited, times.prepared)
 
     def __repr__(self) -> str:
@@ -174,6 +168,5 @@ def plain(dataset: Dataset, size: int, index: Any = None) -> np.ndarray:
     count = len(dataset) if index is None else len(index)
     x = np.empty((count, size, size, channels), np.float32)
     with dataset._turn:
-        d = dataset._pointer
-        check(lib.mi_pairs_plain(d, size, count, address(index), address(x)))
+        check(lib.mi_pairs_plain(dataset._pointer, size, count, address(index), address(x)))
     return x
