@@ -58,7 +58,7 @@ static const option options[] = {
     {"crop", OPTION_INTEGER, &set.crop, 0, 4096,
      "side of the smallest random crops; others have 2 and 4 pixels more; 0: 20 of 28"},
     {"lambda", OPTION_REAL, &set.lambda, 0.01, 100,
-     "weight of the entropy of the clusters: above 1 where classes are about equally frequent"},
+     "weight of the entropy of the clusters: more works against unequal ones"},
     {"over-lambda", OPTION_REAL, &set.over_lambda, 0.01, 100, "the same of the over-clusters"},
     {"rate", OPTION_REAL, &set.rate, 1e-9, 1, "learning rate of Adam; falls to 0 along a cosine"},
     {"seed", OPTION_INTEGER, &set.seed, 0, 1e15, "of weights, order and transforms"},

@@ -45,8 +45,8 @@ typedef struct mi_cluster_options {
                                mi_cluster_restart(); until then only over-clustering heads
                                shape the trunk; 0: all heads learn from the beginning */
     double lambda;        /**< of heads of `classes` outputs: see mi_iic_options, at most 1e6;
-                               0: 1. Where classes are about equally frequent, more (such as 4)
-                               tells heads whose clusters are so from those that mix classes */
+                               0: 1. More works against clusters that are empty or of
+                               unequal size */
     double loss_memory;   /**< weight of the past in each head's running loss, below 1;
                                0: 0.99 */
     double over_lambda;   /**< of over-clustering heads, likewise; 0: 1 */

@@ -513,9 +513,8 @@ class mi_cluster_options(Structure):
         head's
     late_heads: 1: heads of `classes` outputs wait for the first mi_cluster_restart(); until then
         only over-clustering heads shape the trunk; 0: all heads learn from the beginning
-    lambda: of heads of `classes` outputs: see mi_iic_options, at most 1e6; 0: 1. Where classes are
-        about equally frequent, more (such as 4) tells heads whose clusters are so from those that
-        mix classes
+    lambda: of heads of `classes` outputs: see mi_iic_options, at most 1e6; 0: 1. More works
+        against clusters that are empty or of unequal size
     loss_memory: weight of the past in each head's running loss, below 1; 0: 0.99
     over_lambda: of over-clustering heads, likewise; 0: 1
     """

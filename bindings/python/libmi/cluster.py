@@ -67,7 +67,7 @@ class Cluster(Handle):
     late_heads : True: heads of `classes` outputs wait for the first `restart`; until then only
         over-clustering heads shape the trunk
     lambda_ : weight of the entropy of the clusters, of heads of `classes` outputs, above 0;
-        None: 1. Where classes are about equally frequent, more (such as 4) does better
+        None: 1. More works against clusters that are empty or of unequal size
     over_lambda : of over-clustering heads, likewise
     loss_memory : weight of the past in each head's running loss, below 1; None: 0.99
 
@@ -121,8 +121,7 @@ class Cluster(Handle):
     def selected(self) -> int:
         """The head with the lowest running loss among those of `classes` outputs."""
         with self._turn:
-            cluster = self._pointer
-            return lib.mi_cluster_select(cluster)
+            return lib.mi_cluster_select(self._pointer)
 
     def restart(self, pairs: Pairs, batches: int = 80) -> int:
         """Gives stuck heads a new start from the merged clusters of over-clustering heads.
