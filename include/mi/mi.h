@@ -6,8 +6,10 @@
  * All of libmi. Include it as <mi/mi.h>, or single headers as <mi/iic.h>.
  *
  *     tier 1, on your buffers:  iic.h  bound.h  bound_info.h  prior.h  assign.h  score.h
+ *                               samples.h  entropy.h  estimate.h  random.h
  *     tier 2, networks:         dataset.h -> pairs.h -> encoder.h -> optimizer.h
- *                               cluster.h joins them; image.h for pictures
+ *                               cluster.h joins them; mine.h is a critic and a bound;
+ *                               probe.h scores features; image.h for pictures
  *     below both:               base.h  status.h  context.h  version.h
  */
 
@@ -20,11 +22,17 @@
 #include "prior.h"
 #include "assign.h"
 #include "score.h"
+#include "samples.h"
+#include "entropy.h"
+#include "estimate.h"
+#include "random.h"
 #include "dataset.h"
 #include "pairs.h"
 #include "encoder.h"
 #include "optimizer.h"
 #include "cluster.h"
+#include "mine.h"
+#include "probe.h"
 #include "image.h"
 
 #endif

@@ -15,18 +15,21 @@ LAYERS = {
     'kernel': {'base'},
     'objective': {'base', 'kernel'},
     'assign': {'base', 'kernel'},
+    'estimate': {'base', 'kernel'},
     'io': {'base'},
     'data': {'base', 'io'},
     'evaluate': {'base', 'kernel', 'assign'},
     'net': {'base', 'kernel', 'io'},
-    'model': {'base', 'kernel', 'objective', 'assign', 'io', 'data', 'evaluate', 'net'},
+    'model': {'base', 'kernel', 'objective', 'assign', 'estimate', 'io', 'data', 'evaluate', 'net'},
 }
 # public header -> the folder that implements it
 HOME = {
     'base.h': 'base', 'status.h': 'base', 'context.h': 'base', 'version.h': 'base',
     'iic.h': 'objective', 'bound.h': 'objective', 'bound_info.h': 'objective', 'prior.h': 'objective', 'assign.h': 'assign', 'score.h': 'evaluate',
+    'samples.h': 'estimate', 'entropy.h': 'estimate', 'estimate.h': 'estimate', 'random.h': 'kernel',
     'dataset.h': 'data', 'pairs.h': 'data', 'image.h': 'io',
-    'encoder.h': 'net', 'optimizer.h': 'net', 'cluster.h': 'model',
+    'encoder.h': 'net', 'optimizer.h': 'net', 'cluster.h': 'model', 'mine.h': 'model',
+    'probe.h': 'model',
 }
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"]+)"|<([^>]+)>)', re.M)
 CODE = ('.c', '.h')

@@ -61,9 +61,67 @@ MI_PARAM_WEIGHT = 1  # learnt, weight decay applies
 MI_PARAM_BIAS = 2  # learnt, no weight decay: biases, scale and shift of bn
 MI_PARAM_STATE = 3  # not learnt: running mean and variance of bn
 
+# mi_correction: What is done about the bias of entropies from counts.
+MI_CORRECTION_NONE = 0  # nothing: the plug-in value
+MI_CORRECTION_MILLER_MADOW = 1  # plus (values seen - 1) / 2n nats
+MI_CORRECTION_GRASSBERGER = 2  # G(count) for ln(count)
+
+# mi_method: How to estimate.
+MI_METHOD_AUTO = 0  # see the top
+MI_METHOD_DISCRETE = 1  # "discrete"
+MI_METHOD_HISTOGRAM = 2  # "histogram"
+MI_METHOD_KSG = 3  # "ksg"
+MI_METHOD_KSG2 = 4  # "ksg2": less bias in one column each, more in many
+MI_METHOD_ROSS = 5  # "ross"
+MI_METHOD_GAO = 6  # "gao"
+MI_METHOD_GAUSSIAN = 7  # "gaussian"
+MI_METHOD_COPULA = 8  # "copula"
+MI_METHOD_NEURAL = 9  # "neural"
+
+# mi_metric: The distance between two samples of one variable; between pairs it is the greater of
+# x's and y's.
+MI_METRIC_MAX = 0  # the greatest difference of a column
+MI_METRIC_EUCLIDEAN = 1  # the root of the sum of their squares
+
+# mi_scale: What is done to each column first.
+MI_SCALE_DEFAULT = 0  # standard for neighbours and neural; else, and for entropies, none
+MI_SCALE_NONE = 1  # nothing
+MI_SCALE_STANDARD = 2  # less its mean, divided by its standard deviation
+MI_SCALE_RANK = 3  # its ranks become the quantiles of N(0, 1); ties share one
+
+# mi_bins: The cells of a histogram.
+MI_BINS_WIDTH = 0  # of equal width between least and greatest
+MI_BINS_QUANTILE = 1  # of equal counts: borders at quantiles
+
+# mi_resample: How the interval is found.
+# the spread over random halves of the samples, which is that of the whole: no sample twice, right
+# for every method
+MI_RESAMPLE_HALVES = 0
+# samples drawn with replacement (B. Efron, 1979), basic interval; not for neighbours and neural,
+# whose values repetitions ruin
+MI_RESAMPLE_BOOTSTRAP = 1
+
+# mi_warning: What to know about an estimate; flags.
+# it is within 5 % of the most that this method can say for this n: there may be more
+MI_WARNING_CAP = 1
+MI_WARNING_FEW = 2  # too few samples for this many columns, values or cells
+MI_WARNING_TIES = 4  # equal numbers where there should be none
+MI_WARNING_CONSTANT = 8  # a variable has one value: it tells nothing, 0
+# columns depend on each other exactly, or x decides y: what can be said was, but the truth may be
+# infinite
+MI_WARNING_SINGULAR = 16
+MI_WARNING_UNSURE = 32  # auto's methods that should agree don't, or training didn't settle
+
 # mi_iic_collapse: How the displacements of a segmentation become one loss.
 MI_IIC_COLLAPSED = 0  # their joint matrices are summed: one loss
 MI_IIC_UNCOLLAPSED = 1  # each has its own loss; the mean of them
+
+# mi_critic: How x and y get a score. Layers are dense with ReLU between.
+MI_CRITIC_ADDITIVE = 1  # w . relu(A x + B y + b) + c: one hidden layer
+MI_CRITIC_CONCAT = 2  # a network of x and y side by side, `layers` hidden ones
+MI_CRITIC_SEPARABLE = 3  # g(x) . h(y), two networks of `layers` hidden layers
+MI_CRITIC_BILINEAR = 4  # x . W y
+MI_CRITIC_GAUSSIAN = 5  # ln q(y | x), a network of x for mean and log variance of each column of y
 
 # mi_optimizer_kind: The rule.
 # D. Kingma, J. Ba, ICLR 2015; weight decay decoupled as in I. Loshchilov, F. Hutter, ICLR 2019
@@ -89,6 +147,24 @@ MI_PRIOR_DISCRIMINATOR = 1
 MI_PRIOR_ENCODER = 2
 # -E sp(code): the exact opposite of the discriminator's, as in minimax.
 MI_PRIOR_ENCODER_MINIMAX = 3
+
+# mi_dtype: The type of an array's elements.
+MI_DTYPE_F64 = 0  # double
+MI_DTYPE_F32 = 1  # float
+MI_DTYPE_I64 = 2  # int64_t; beyond 2^53 distinct values may fall together
+MI_DTYPE_I32 = 3  # int32_t
+MI_DTYPE_U8 = 4  # uint8_t
+
+# mi_kind: What a variable's numbers are.
+# integers are discrete, and so are floats that are all whole and have at most n / 10 different
+# rows; all else is continuous
+MI_KIND_AUTO = 0
+MI_KIND_CONTINUOUS = 1  # real numbers: near is alike
+MI_KIND_DISCRETE = 2  # names: each different row is a value of its own
+
+# mi_unit: What information is counted in.
+MI_UNIT_NATS = 0  # natural logarithms
+MI_UNIT_BITS = 1  # logarithms to the base 2
 
 # mi_nmi_norm: What divides the mutual information in mi_score_nmi().
 MI_NMI_ARITHMETIC = 1  # the mean of both entropies (scikit-learn's default)
@@ -164,9 +240,59 @@ ENUMS = {
         'MI_PARAM_BIAS': MI_PARAM_BIAS,
         'MI_PARAM_STATE': MI_PARAM_STATE,
     },
+    'mi_correction': {
+        'MI_CORRECTION_NONE': MI_CORRECTION_NONE,
+        'MI_CORRECTION_MILLER_MADOW': MI_CORRECTION_MILLER_MADOW,
+        'MI_CORRECTION_GRASSBERGER': MI_CORRECTION_GRASSBERGER,
+    },
+    'mi_method': {
+        'MI_METHOD_AUTO': MI_METHOD_AUTO,
+        'MI_METHOD_DISCRETE': MI_METHOD_DISCRETE,
+        'MI_METHOD_HISTOGRAM': MI_METHOD_HISTOGRAM,
+        'MI_METHOD_KSG': MI_METHOD_KSG,
+        'MI_METHOD_KSG2': MI_METHOD_KSG2,
+        'MI_METHOD_ROSS': MI_METHOD_ROSS,
+        'MI_METHOD_GAO': MI_METHOD_GAO,
+        'MI_METHOD_GAUSSIAN': MI_METHOD_GAUSSIAN,
+        'MI_METHOD_COPULA': MI_METHOD_COPULA,
+        'MI_METHOD_NEURAL': MI_METHOD_NEURAL,
+    },
+    'mi_metric': {
+        'MI_METRIC_MAX': MI_METRIC_MAX,
+        'MI_METRIC_EUCLIDEAN': MI_METRIC_EUCLIDEAN,
+    },
+    'mi_scale': {
+        'MI_SCALE_DEFAULT': MI_SCALE_DEFAULT,
+        'MI_SCALE_NONE': MI_SCALE_NONE,
+        'MI_SCALE_STANDARD': MI_SCALE_STANDARD,
+        'MI_SCALE_RANK': MI_SCALE_RANK,
+    },
+    'mi_bins': {
+        'MI_BINS_WIDTH': MI_BINS_WIDTH,
+        'MI_BINS_QUANTILE': MI_BINS_QUANTILE,
+    },
+    'mi_resample': {
+        'MI_RESAMPLE_HALVES': MI_RESAMPLE_HALVES,
+        'MI_RESAMPLE_BOOTSTRAP': MI_RESAMPLE_BOOTSTRAP,
+    },
+    'mi_warning': {
+        'MI_WARNING_CAP': MI_WARNING_CAP,
+        'MI_WARNING_FEW': MI_WARNING_FEW,
+        'MI_WARNING_TIES': MI_WARNING_TIES,
+        'MI_WARNING_CONSTANT': MI_WARNING_CONSTANT,
+        'MI_WARNING_SINGULAR': MI_WARNING_SINGULAR,
+        'MI_WARNING_UNSURE': MI_WARNING_UNSURE,
+    },
     'mi_iic_collapse': {
         'MI_IIC_COLLAPSED': MI_IIC_COLLAPSED,
         'MI_IIC_UNCOLLAPSED': MI_IIC_UNCOLLAPSED,
+    },
+    'mi_critic': {
+        'MI_CRITIC_ADDITIVE': MI_CRITIC_ADDITIVE,
+        'MI_CRITIC_CONCAT': MI_CRITIC_CONCAT,
+        'MI_CRITIC_SEPARABLE': MI_CRITIC_SEPARABLE,
+        'MI_CRITIC_BILINEAR': MI_CRITIC_BILINEAR,
+        'MI_CRITIC_GAUSSIAN': MI_CRITIC_GAUSSIAN,
     },
     'mi_optimizer_kind': {
         'MI_OPTIMIZER_ADAM': MI_OPTIMIZER_ADAM,
@@ -185,6 +311,22 @@ ENUMS = {
         'MI_PRIOR_DISCRIMINATOR': MI_PRIOR_DISCRIMINATOR,
         'MI_PRIOR_ENCODER': MI_PRIOR_ENCODER,
         'MI_PRIOR_ENCODER_MINIMAX': MI_PRIOR_ENCODER_MINIMAX,
+    },
+    'mi_dtype': {
+        'MI_DTYPE_F64': MI_DTYPE_F64,
+        'MI_DTYPE_F32': MI_DTYPE_F32,
+        'MI_DTYPE_I64': MI_DTYPE_I64,
+        'MI_DTYPE_I32': MI_DTYPE_I32,
+        'MI_DTYPE_U8': MI_DTYPE_U8,
+    },
+    'mi_kind': {
+        'MI_KIND_AUTO': MI_KIND_AUTO,
+        'MI_KIND_CONTINUOUS': MI_KIND_CONTINUOUS,
+        'MI_KIND_DISCRETE': MI_KIND_DISCRETE,
+    },
+    'mi_unit': {
+        'MI_UNIT_NATS': MI_UNIT_NATS,
+        'MI_UNIT_BITS': MI_UNIT_BITS,
     },
     'mi_nmi_norm': {
         'MI_NMI_ARITHMETIC': MI_NMI_ARITHMETIC,
@@ -698,6 +840,154 @@ class mi_param_info(Structure):
     )
 
 
+class mi_entropy_options(Structure):
+    """Zero it, set struct_size; see base.h.
+
+    struct_size: sizeof(mi_entropy_options)
+    unit: an mi_unit
+    correction: an mi_correction; tables must hold counts for one
+    """
+
+    _fields_ = (
+        ('struct_size', c_uint64),
+        ('unit', c_int32),
+        ('correction', c_int32),
+    )
+
+
+class mi_information(Structure):
+    """All that two variables x and y have to do with each other: a report, see base.h. In `unit`,
+    except the shares, which are ratios; a share whose divisor is 0 is 0.
+
+    struct_size: sizeof(mi_information)
+    unit: the mi_unit that was asked for
+    reserved0: 0
+    values_x: values of x with a probability above 0
+    values_y: likewise
+    values_xy: pairs of values, likewise
+    total: sum of the table; number of samples
+    entropy_x: H(x)
+    entropy_y: H(y)
+    joint: H(x, y)
+    x_given_y: H(x | y) = H(x, y) - H(y)
+    y_given_x: H(y | x)
+    mutual: I(x; y) = H(x) + H(y) - H(x, y)
+    variation: of information, H(x | y) + H(y | x): M. Meila, 2007
+    share_x: I / H(x): how much of x is known from y (H. Theil, 1970)
+    share_y: I / H(y)
+    share_arithmetic: I / the mean of H(x) and H(y)
+    share_geometric: I / the root of their product
+    share_min: I / the smaller
+    share_max: I / the larger
+    share_joint: I / H(x, y): 1 less the normalised variation
+    """
+
+    _fields_ = (
+        ('struct_size', c_uint64),
+        ('unit', c_int32),
+        ('reserved0', c_int32),
+        ('values_x', c_int64),
+        ('values_y', c_int64),
+        ('values_xy', c_int64),
+        ('total', c_double),
+        ('entropy_x', c_double),
+        ('entropy_y', c_double),
+        ('joint', c_double),
+        ('x_given_y', c_double),
+        ('y_given_x', c_double),
+        ('mutual', c_double),
+        ('variation', c_double),
+        ('share_x', c_double),
+        ('share_y', c_double),
+        ('share_arithmetic', c_double),
+        ('share_geometric', c_double),
+        ('share_min', c_double),
+        ('share_max', c_double),
+        ('share_joint', c_double),
+    )
+
+
+class mi_estimate_options(Structure):
+    """Zero it, set struct_size; see base.h.
+
+    struct_size: sizeof(mi_estimate_options)
+    seed: of noise, resampling, networks; 0: the context's
+    method: an mi_method
+    unit: an mi_unit
+    scale: an mi_scale
+    k: neighbours, 1 to n - 1; 0: 3
+    metric: an mi_metric
+    correction: an mi_correction, of discrete and histogram
+    bins: cells a column, 2 to 65536; 0: as many as the rule of D. Scott (1979) for this many
+        columns asks for
+    bin_kind: an mi_bins
+    noise: standard deviation of what is added to break ties, in those of each column, 0 to 1; 0:
+        nothing is added
+    resamples: for error and interval, 2 or more; 0: not wanted. 100 is good
+    resample: an mi_resample
+    level: of the interval, in 0 to 1; 0: 0.95
+    permutations: for the p-value, 1 or more; 0: not wanted. 199 is good
+    reserved0: must be 0
+    """
+
+    _fields_ = (
+        ('struct_size', c_uint64),
+        ('seed', c_uint64),
+        ('method', c_int32),
+        ('unit', c_int32),
+        ('scale', c_int32),
+        ('k', c_int32),
+        ('metric', c_int32),
+        ('correction', c_int32),
+        ('bins', c_int32),
+        ('bin_kind', c_int32),
+        ('noise', c_double),
+        ('resamples', c_int32),
+        ('resample', c_int32),
+        ('level', c_double),
+        ('permutations', c_int32),
+        ('reserved0', c_int32),
+    )
+
+
+class mi_estimate_result(Structure):
+    """An estimate: a report, see base.h.
+
+    struct_size: sizeof(mi_estimate_result)
+    method: the mi_method that it is by
+    unit: the mi_unit of all the values here
+    warnings: mi_warning flags
+    reserved0: 0
+    n: samples
+    value: the estimate. Infinite only for gaussian, copula (one variable is a linear function of
+        the other) and for entropies of numbers (ties)
+    cap: the most that the method can say; infinite if there is no limit
+    error: standard error; NaN unless resamples was set
+    low: the interval, likewise
+    high: likewise
+    p_value: how often independent variables come out as high: (1 + those) / (1 + permutations);
+        NaN unless permutations was set
+    null_mean: the mean estimate of the permuted samples, the bias of independent variables; NaN
+        likewise
+    """
+
+    _fields_ = (
+        ('struct_size', c_uint64),
+        ('method', c_int32),
+        ('unit', c_int32),
+        ('warnings', c_int32),
+        ('reserved0', c_int32),
+        ('n', c_int64),
+        ('value', c_double),
+        ('cap', c_double),
+        ('error', c_double),
+        ('low', c_double),
+        ('high', c_double),
+        ('p_value', c_double),
+        ('null_mean', c_double),
+    )
+
+
 class mi_iic_options(Structure):
     """Zero it, set struct_size; see base.h.
 
@@ -853,6 +1143,116 @@ class mi_iic_maps_f64(Structure):
     )
 
 
+class mi_mine_options(Structure):
+    """Zero it, set struct_size; see base.h.
+
+    struct_size: sizeof(mi_mine_options)
+    seed: of weights and of who is compared with whom; 0: the context's
+    critic: an mi_critic; 0: concat, gaussian for upper bounds
+    units: of a hidden layer, 1 to 65536; 0: 128
+    layers: hidden layers, 1 to 16; 0: 2. additive has 1, bilinear none
+    embed: numbers of an embedding, of separable; 0: 32
+    negatives: additive and concat: other samples' y for each x, 1 to n - 1, at random; -1: all. 0:
+        all for bounds that compare within a row (infonce, ...), else 1
+    baseline: 1: the baseline isn't learnt (log-baseline of the bound is used)
+    """
+
+    _fields_ = (
+        ('struct_size', c_uint64),
+        ('seed', c_uint64),
+        ('critic', c_int32),
+        ('units', c_int32),
+        ('layers', c_int32),
+        ('embed', c_int32),
+        ('negatives', c_int32),
+        ('baseline', c_int32),
+    )
+
+
+class mi_mine_report(Structure):
+    """What a step or an evaluation tells: a report, see base.h.
+
+    struct_size: sizeof(mi_mine_report)
+    step: steps made, this one counted
+    estimate: of this batch, nats
+    loss: that was descended, see bound.h; gaussian: -mean ln q(y | x)
+    cap: of the estimate on such a batch; infinite if there is none
+    average: moving average of the steps' estimates, of the last hundred or so
+    """
+
+    _fields_ = (
+        ('struct_size', c_uint64),
+        ('step', c_int64),
+        ('estimate', c_double),
+        ('loss', c_double),
+        ('cap', c_double),
+        ('average', c_double),
+    )
+
+
+mi_mine_fit_options_progress = CFUNCTYPE(c_int32, c_void_p, c_void_p)
+
+
+class mi_mine_fit_options(Structure):
+    """How mi_mine_fit() goes about it. Zero it, set struct_size; see base.h.
+
+    struct_size: sizeof(mi_mine_fit_options)
+    steps: at most; 0: 10000
+    batch: samples of a step, 2 or more; 0: 256, or all if there are fewer
+    check: steps between looks at the validation samples; 0: 100
+    patience: looks without a better value before it stops; 0: 10; negative: none, all steps are
+        made
+    test: share of the samples that only the estimate is made on, in 0 to 1; 0: 0.5
+    validation: share of the others that tell when to stop; 0: 0.2
+    scale: an mi_scale of estimate.h, found on the training samples and applied to all; 0: standard
+    gaussian: 1: scores start from the log density ratio of the Gaussians that fit the training
+        samples, and the critic learns what that leaves out. Not with the critic `gaussian`
+    progress: Called after each look; anything but 0 stops with MI_E_CANCELLED. NULL: silence.
+    progress_user: passed to progress
+    """
+
+    _fields_ = (
+        ('struct_size', c_uint64),
+        ('steps', c_int64),
+        ('batch', c_int64),
+        ('check', c_int64),
+        ('patience', c_int64),
+        ('test', c_double),
+        ('validation', c_double),
+        ('scale', c_int32),
+        ('gaussian', c_int32),
+        ('progress', mi_mine_fit_options_progress),
+        ('progress_user', c_void_p),
+    )
+
+
+class mi_mine_fit_report(Structure):
+    """What came out of it: a report, see base.h.
+
+    struct_size: sizeof(mi_mine_fit_report)
+    estimate: on the test samples, nats
+    error: standard error of that, given the critic
+    cap: of it; infinite if there is none
+    training: on the training samples: far above the other, it has overfitted
+    validation: on the validation samples at the best look
+    steps: steps made
+    best_step: whose weights are kept: the best look's
+    test_samples: that the estimate is made on
+    """
+
+    _fields_ = (
+        ('struct_size', c_uint64),
+        ('estimate', c_double),
+        ('error', c_double),
+        ('cap', c_double),
+        ('training', c_double),
+        ('validation', c_double),
+        ('steps', c_int64),
+        ('best_step', c_int64),
+        ('test_samples', c_int64),
+    )
+
+
 class mi_optimizer_options(Structure):
     """Zero it, set struct_size; see base.h.
 
@@ -944,6 +1344,72 @@ class mi_pairs_times(Structure):
         ('waits', c_int64),
         ('waited', c_double),
         ('prepared', c_double),
+    )
+
+
+class mi_probe_options(Structure):
+    """Zero it, set struct_size; see base.h.
+
+    struct_size: sizeof(mi_probe_options)
+    seed: of weights and batches; 0: the context's
+    layers: in front of the last one, as encoder.h has them; read at once. NULL: none
+    batch: samples of a step; 0: 256, or all if there are fewer
+    epochs: passes over the samples; 0: 50
+    raw: 1: features as they are. 0: each is centred and divided by its standard deviation, as
+        found by mi_probe_fit()
+    rate: of Adam, falling along half a cosine; 0: 1e-2, with layers 1e-3
+    decay: weight decay; 0: none
+    """
+
+    _fields_ = (
+        ('struct_size', c_uint64),
+        ('seed', c_uint64),
+        ('layers', c_char_p),
+        ('batch', c_int64),
+        ('epochs', c_int32),
+        ('raw', c_int32),
+        ('rate', c_double),
+        ('decay', c_double),
+    )
+
+
+class mi_probe_report(Structure):
+    """What a fit tells: a report, see base.h.
+
+    struct_size: sizeof(mi_probe_report)
+    loss: mean cross entropy of the last epoch, nats
+    accuracy: on the samples that it was fitted to
+    steps: steps made
+    """
+
+    _fields_ = (
+        ('struct_size', c_uint64),
+        ('loss', c_double),
+        ('accuracy', c_double),
+        ('steps', c_int64),
+    )
+
+
+class mi_samples(Structure):
+    """An array. Zero it, set struct_size; see base.h.
+
+    struct_size: sizeof(mi_samples)
+    data: [n][d]
+    n: samples, at least 1
+    d: numbers of each, at least 1; 0: 1
+    ld: row stride in elements, 0: d
+    dtype: an mi_dtype
+    kind: an mi_kind
+    """
+
+    _fields_ = (
+        ('struct_size', c_uint64),
+        ('data', c_void_p),
+        ('n', c_int64),
+        ('d', c_int64),
+        ('ld', c_int64),
+        ('dtype', c_int32),
+        ('kind', c_int32),
     )
 
 
@@ -1849,6 +2315,206 @@ Returns MI_OK; MI_E_ARG; MI_E_IO; MI_E_FORMAT (a broken file, or a parameter is 
     MI_E_SHAPE; MI_E_DTYPE (not F32); MI_E_NUMERIC; MI_E_NOMEM
 Since 0.1""",
     ),
+    'mi_entropy_table': (
+        c_int32,
+        (c_int64, c_void_p, POINTER(mi_entropy_options), c_void_p),
+        ('n', 'table', 'options', 'entropy'),
+        """\
+The entropy of a distribution.
+
+n: values, at least 1
+table: [n] probabilities, or anything in proportion to them: not negative, finite,
+    not all 0
+options: NULL for the defaults
+entropy (out): receives H
+Returns MI_OK; MI_E_ARG; MI_E_NUMERIC (the message has the place and the number; also a
+    number that is not whole, where a correction is asked for); MI_E_ABI
+Note: O(n) time, no memory. Thread-safe.
+Since 0.1""",
+    ),
+    'mi_entropy_cross': (
+        c_int32,
+        (c_int64, c_void_p, c_void_p, c_int32, c_void_p, c_void_p),
+        ('n', 'p', 'q', 'unit', 'cross', 'divergence'),
+        """\
+The cross entropy of two distributions over the same values, -sum p ln q, and the divergence
+of p from q, which is less by H(p).
+
+n: values, at least 1
+p: [n] as mi_entropy_table() takes them
+q: [n] likewise
+unit: an mi_unit
+cross (out): receives the cross entropy: infinite if a q is 0 where p is not; may be
+    NULL
+divergence (out): receives Kullback and Leibler's divergence, likewise; may be NULL
+Returns MI_OK; MI_E_ARG; MI_E_NUMERIC
+Note: O(n) time, no memory. Thread-safe.
+Since 0.1""",
+    ),
+    'mi_entropy_joint': (
+        c_int32,
+        (c_void_p, c_int64, c_int64, c_void_p, c_int64, POINTER(mi_entropy_options),
+         POINTER(mi_information)),
+        ('context', 'nx', 'ny', 'table', 'ld', 'options', 'information'),
+        """\
+Everything about two variables whose joint table is known.
+
+context: for memory; may be NULL
+nx: values of x: rows, at least 1
+ny: values of y: columns, at least 1
+table: [nx][ny] as mi_entropy_table() takes it
+ld: row stride, 0: ny
+options: NULL for the defaults
+information (out): its struct_size set by the caller
+Returns MI_OK; MI_E_ARG; MI_E_SHAPE; MI_E_NUMERIC; MI_E_ABI; MI_E_NOMEM
+Note: O(nx ny) time, O(ny) memory. Thread-safe.
+Since 0.1""",
+    ),
+    'mi_entropy_pointwise': (
+        c_int32,
+        (c_void_p, c_int64, c_int64, c_void_p, c_int64, c_int32, c_void_p),
+        ('context', 'nx', 'ny', 'table', 'ld', 'unit', 'pointwise'),
+        """\
+Pointwise mutual information, ln p(x, y) / p(x) p(y), of each pair of values. Its mean by the
+table is I(x; y).
+
+context: for memory; may be NULL
+nx: rows, at least 1
+ny: columns, at least 1
+table: [nx][ny] as mi_entropy_table() takes it
+ld: row stride, 0: ny
+unit: an mi_unit
+pointwise (out): [nx][ny] packed; -infinity for a pair without probability, 0 where x or
+    y has none either
+Returns MI_OK; MI_E_ARG; MI_E_SHAPE; MI_E_NUMERIC; MI_E_NOMEM
+Note: O(nx ny) time, O(nx + ny) memory. Thread-safe.
+Since 0.1""",
+    ),
+    'mi_entropy_conditional': (
+        c_int32,
+        (c_void_p, c_int64, c_int64, c_int64, c_void_p, POINTER(mi_entropy_options), c_void_p),
+        ('context', 'nx', 'ny', 'nz', 'table', 'options', 'information'),
+        """\
+Conditional mutual information I(x; y | z) of three variables whose joint table is known.
+
+context: for memory; may be NULL
+nx: values of x, at least 1
+ny: values of y, at least 1
+nz: values of z, at least 1
+table: [nx][ny][nz] packed, as mi_entropy_table() takes it
+options: NULL for the defaults
+information (out): receives I(x; y | z) = H(x, z) + H(y, z) - H(x, y, z) - H(z)
+Returns MI_OK; MI_E_ARG; MI_E_SHAPE; MI_E_NUMERIC; MI_E_ABI; MI_E_NOMEM
+Note: O(nx ny nz) time, O((nx + ny) nz) memory. Thread-safe.
+Since 0.1""",
+    ),
+    'mi_entropy_count': (
+        c_int32,
+        (c_void_p, POINTER(mi_samples), POINTER(mi_samples), c_int64, c_void_p, c_void_p,
+         c_void_p),
+        ('context', 'x', 'y', 'room', 'nx', 'ny', 'table'),
+        """\
+Counts samples into a joint table for the functions above: of two variables, or of one.
+Values are numbered in ascending order of their rows (first column first).
+
+context: for memory and threads; may be NULL
+x: samples; `kind` doesn't matter here: each different row is a value
+y: as many; NULL: one variable, ny is 1
+room: how many numbers `table` has room for; 0: only nx and ny are wanted
+nx (out): receives the number of values of x
+ny (out): receives the number of values of y
+table (out): [nx][ny] packed, receives counts; NULL with room 0
+Returns MI_OK; MI_E_ARG; MI_E_SHAPE (n differs, or room is too small: the message says what it
+    takes); MI_E_NUMERIC (NaN or infinity); MI_E_ABI; MI_E_NOMEM
+Note: O(n log n d) time, O(n) memory.
+Since 0.1""",
+    ),
+    'mi_entropy_samples': (
+        c_int32,
+        (c_void_p, POINTER(mi_samples), POINTER(mi_samples), POINTER(mi_entropy_options),
+         POINTER(mi_information)),
+        ('context', 'x', 'y', 'options', 'information'),
+        """\
+Everything about two discrete variables, from samples. The joint table is never made: memory
+grows with n, not with values of x times values of y.
+
+context: for memory; may be NULL
+x: samples, each different row is a value
+y: as many
+options: NULL for the defaults
+information (out): its struct_size set by the caller
+Returns as mi_entropy_count()
+Note: O(n log n d) time, O(n) memory. For error bars, and for one or three variables, see
+    estimate.h.
+Since 0.1""",
+    ),
+    'mi_estimate_mi': (
+        c_int32,
+        (c_void_p, POINTER(mi_samples), POINTER(mi_samples), POINTER(mi_samples),
+         POINTER(mi_estimate_options), c_void_p, POINTER(mi_estimate_result)),
+        ('context', 'x', 'y', 'z', 'options', 'local', 'result'),
+        """\
+Estimates the mutual information of x and y, or, given z, I(x; y | z).
+
+context: for memory, threads and seed; may be NULL
+x: n samples
+y: as many
+z: as many; NULL: nothing is given. discrete, histogram, ksg, gao, gaussian
+    and copula can; auto takes one of these
+options: NULL for the defaults
+local (out): [n], receives each sample's share: their mean is the value but for
+    corrections of bias (gaussian: all but for them); NULL: not wanted
+result (out): its struct_size set by the caller
+Returns MI_OK; MI_E_ARG (a member out of range, k >= n, ...); MI_E_SHAPE (n differs);
+    MI_E_NUMERIC (NaN or infinity: the message says where); MI_E_UNSUPPORTED (a method
+    that can't what is asked: the message says which can); MI_E_ABI; MI_E_NOMEM. On failure
+    no output is written
+Note: discrete O(n log n); histogram O(n); gaussian O(n d^2 + d^3); neighbours O(n log n) in few
+    columns, O(n^2 d) in many; memory O(n d) for all of them. Each resample and each
+    permutation takes that time again. The same at any number of threads
+Note: A constant variable gives 0 with a warning, whatever the method
+Since 0.1""",
+    ),
+    'mi_estimate_entropy': (
+        c_int32,
+        (c_void_p, POINTER(mi_samples), POINTER(mi_estimate_options), c_void_p,
+         POINTER(mi_estimate_result)),
+        ('context', 'x', 'options', 'local', 'result'),
+        """\
+Estimates the entropy of x: of its values if it is discrete, else the differential entropy of its
+numbers, which may be negative and, unlike mutual information, changes with their scale.
+
+context: for memory, threads and seed; may be NULL
+x: n samples
+options: NULL for the defaults: discrete, or ksg (that is Kozachenko and Leonenko's).
+    histogram and gaussian as well; permutations must be 0
+local (out): [n], receives each sample's share; NULL: not wanted
+result (out): its struct_size set by the caller
+Returns as mi_estimate_mi()
+Since 0.1""",
+    ),
+    'mi_method_name': (
+        c_char_p,
+        (c_int32,),
+        ('method',),
+        """\
+The word for a method.
+
+method: an mi_method
+Returns such as "ksg"; "?" for anything else
+Since 0.1""",
+    ),
+    'mi_warning_text': (
+        c_char_p,
+        (c_int32,),
+        ('warning',),
+        """\
+A warning in words.
+
+warning: one mi_warning
+Returns a sentence without a full stop; "?" for anything else
+Since 0.1""",
+    ),
     'mi_iic_create': (
         c_int32,
         (c_void_p, POINTER(mi_iic_options), c_void_p),
@@ -2130,6 +2796,143 @@ pixels: [height][width][channels]
 stride: bytes from row to row, 0: width * channels
 Returns MI_OK; MI_E_ARG; MI_E_SHAPE; MI_E_IO (the message has the system's
     reason; an older file stays as it was); MI_E_NOMEM
+Since 0.1""",
+    ),
+    'mi_mine_create': (
+        c_int32,
+        (c_void_p, c_int64, c_int64, c_void_p, POINTER(mi_mine_options),
+         POINTER(mi_optimizer_options), c_void_p),
+        ('context', 'dx', 'dy', 'bound', 'options', 'optimizer', 'out'),
+        """\
+Makes a critic with freshly drawn weights.
+
+context: NULL for a private default one; retained
+dx: numbers of an x, 1 to 65536
+dy: numbers of a y, likewise
+bound: retained, and used by this alone from now on; its parameters may be set at any
+    time. NULL: "mine"
+options: NULL for the defaults
+optimizer: NULL for Adam at 1e-3
+out (out): receives the handle; destroy it with mi_mine_destroy()
+Returns MI_OK; MI_E_ARG (the message has member and value; also a critic that doesn't go with the
+    bound); MI_E_ABI; MI_E_NOMEM
+Since 0.1""",
+    ),
+    'mi_mine_destroy': (
+        None,
+        (c_void_p,),
+        ('mine',),
+        """\
+Takes it away.
+
+mine: may be NULL
+Since 0.1""",
+    ),
+    'mi_mine_step': (
+        c_int32,
+        (c_void_p, c_int64, c_void_p, c_void_p, c_void_p, c_void_p, POINTER(mi_mine_report)),
+        ('mine', 'n', 'x', 'y', 'gx', 'gy', 'report'),
+        """\
+One step of training on a batch: scores, bound, gradients, optimizer.
+
+mine: the critic
+n: samples, 2 or more
+x: [n][dx]; row i belongs together with row i of y
+y: [n][dy]
+gx (out): [n][dx], receives the gradient of the loss by x, before the step; NULL: not
+    wanted. With the critic `gaussian` it is the bound's, which
+    pulls x and y apart
+gy (out): [n][dy], by y; NULL: not wanted
+report (out): its struct_size set by the caller; may be NULL
+Returns MI_OK; MI_E_ARG; MI_E_SHAPE (negatives > n - 1); MI_E_NUMERIC (NaN or infinity in x, y
+    or what comes of them: nothing was changed); MI_E_ABI; MI_E_NOMEM
+Note: Costs the network's passes for 2n rows (separable, bilinear, gaussian) or for n (1 +
+    negatives) rows; memory likewise, kept in the handle. The same at any number of threads as
+    far as mi_bound_eval_embeddings_f32() is.
+Since 0.1""",
+    ),
+    'mi_mine_eval': (
+        c_int32,
+        (c_void_p, c_int64, c_void_p, c_void_p, c_int32, POINTER(mi_mine_report)),
+        ('mine', 'n', 'x', 'y', 'negatives', 'report'),
+        """\
+Evaluates the bound on a batch without learning from it: the estimate on new data.
+
+mine: the critic
+n: samples, 2 or more
+x: [n][dx]
+y: [n][dy]
+negatives: as in mi_mine_options, for this call; 0: as there
+report (out): its struct_size set by the caller; step and average are those so far
+Returns as mi_mine_step()
+Note: Pairs are scored in parts: memory doesn't grow with n negatives but for the scores.
+Since 0.1""",
+    ),
+    'mi_mine_scores': (
+        c_int32,
+        (c_void_p, c_int64, c_void_p, c_void_p, c_void_p),
+        ('mine', 'n', 'x', 'y', 'scores'),
+        """\
+Scores pairs: what the critic says of x[i] and y[i]. For the best critic of most bounds that is
+the pointwise mutual information, up to a constant.
+
+mine: the critic
+n: pairs, 1 or more
+x: [n][dx]
+y: [n][dy]
+scores (out): [n]
+Returns MI_OK; MI_E_ARG; MI_E_NUMERIC; MI_E_NOMEM
+Since 0.1""",
+    ),
+    'mi_mine_fit': (
+        c_int32,
+        (c_void_p, c_int64, c_void_p, c_void_p, POINTER(mi_mine_fit_options),
+         POINTER(mi_mine_fit_report)),
+        ('mine', 'n', 'x', 'y', 'options', 'report'),
+        """\
+Learns from samples in memory and estimates on samples that were held back.
+
+Samples are shuffled and split: `test` for the estimate alone; of the others, `validation` to
+tell when to stop; the rest to learn from. After every `check` steps the bound is evaluated on
+the validation samples; the best weights are kept, and with them the estimate is made, once. So
+it isn't the best of many looks, and for bounds that are lower ones it stays a lower bound.
+
+mine: the critic; it goes on from the weights that it has
+n: samples, 16 or more
+x: [n][dx]
+y: [n][dy]
+options: NULL for the defaults
+report (out): its struct_size set by the caller; may be NULL
+Returns MI_OK; MI_E_ARG; MI_E_SHAPE; MI_E_NUMERIC; MI_E_CANCELLED; MI_E_ABI; MI_E_NOMEM. On
+    failure the critic keeps the weights of its best look
+Note: Scale and Gaussians that were found stay with the handle: mi_mine_eval() and
+    mi_mine_scores() take raw samples afterwards, and so do further steps, whose gx and gy are
+    by what was scaled.
+Since 0.1""",
+    ),
+    'mi_mine_save': (
+        c_int32,
+        (c_void_p, c_char_p),
+        ('mine', 'path'),
+        """\
+Writes everything to a file (safetensors), which appears whole or not at all: weights,
+optimizer, the bound's state, scale. Steps from it are the same, bit for bit.
+
+mine: the critic
+path: where
+Returns MI_OK; MI_E_ARG; MI_E_IO; MI_E_NOMEM
+Since 0.1""",
+    ),
+    'mi_mine_restore': (
+        c_int32,
+        (c_void_p, c_char_p),
+        ('mine', 'path'),
+        """\
+Reads such a file back. All or nothing.
+
+mine: made with the same sizes, options and kind of bound
+path: where
+Returns MI_OK; MI_E_ARG; MI_E_IO; MI_E_FORMAT; MI_E_SHAPE; MI_E_DTYPE; MI_E_NUMERIC; MI_E_NOMEM
 Since 0.1""",
     ),
     'mi_optimizer_create': (
@@ -2481,6 +3284,128 @@ loss (out): receives the loss, nats; may be NULL
 dcode (out): [n] or NULL
 dprior (out): [m] or NULL
 Returns as mi_prior_adversarial_f32()
+Since 0.1""",
+    ),
+    'mi_probe_create': (
+        c_int32,
+        (c_void_p, c_int64, c_int32, POINTER(mi_probe_options), c_void_p),
+        ('context', 'd', 'classes', 'options', 'out'),
+        """\
+Makes a probe.
+
+context: NULL for a private default one; retained
+d: features, 1 to 65536
+classes: 2 to 65536
+options: NULL for the defaults
+out (out): receives the handle; destroy it with mi_probe_destroy()
+Returns MI_OK; MI_E_ARG; MI_E_FORMAT (layers: the message points at the character); MI_E_SHAPE;
+    MI_E_ABI; MI_E_NOMEM
+Since 0.1""",
+    ),
+    'mi_probe_destroy': (
+        None,
+        (c_void_p,),
+        ('probe',),
+        """\
+Takes it away.
+
+probe: may be NULL
+Since 0.1""",
+    ),
+    'mi_probe_fit': (
+        c_int32,
+        (c_void_p, c_int64, c_void_p, c_int64, c_void_p, POINTER(mi_probe_report)),
+        ('probe', 'n', 'x', 'ld', 'label', 'report'),
+        """\
+Trains it on labelled features, from freshly drawn weights: a fit doesn't depend on the one
+before it.
+
+probe: the probe
+n: samples, 1 or more
+x: [n][d] features
+ld: row stride, 0: d
+label: [n], each in 0 to classes - 1; negative: unknown, left out
+report (out): its struct_size set by the caller; may be NULL
+Returns MI_OK; MI_E_ARG (a label out of range, none known); MI_E_SHAPE; MI_E_NUMERIC (NaN or
+    infinity: the message says where); MI_E_ABI; MI_E_NOMEM. On failure the probe stays as
+    it was
+Note: epochs n (d + layers) classes operations. The same at any number of threads.
+Since 0.1""",
+    ),
+    'mi_probe_predict': (
+        c_int32,
+        (c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_void_p),
+        ('probe', 'n', 'x', 'ld', 'label', 'probability'),
+        """\
+Classifies samples.
+
+probe: fitted
+n: samples, 0 or more
+x: [n][d]
+ld: row stride, 0: d
+label (out): [n], receives the most probable class; may be NULL
+probability (out): [n][classes] packed; may be NULL
+Returns MI_OK; MI_E_ARG; MI_E_SHAPE; MI_E_STATE (not fitted yet); MI_E_NUMERIC; MI_E_NOMEM
+Note: Works through n in parts.
+Since 0.1""",
+    ),
+    'mi_probe_accuracy': (
+        c_int32,
+        (c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_void_p),
+        ('probe', 'n', 'x', 'ld', 'label', 'accuracy'),
+        """\
+The share of samples that it classifies rightly.
+
+probe: fitted
+n: samples, 1 or more
+x: [n][d]
+ld: row stride, 0: d
+label: [n], as mi_probe_fit() takes them
+accuracy (out): in 0 to 1, of the samples whose label is known
+Returns as mi_probe_predict(); MI_E_ARG also if no label is known
+Since 0.1""",
+    ),
+    'mi_random_uniform_f32': (
+        c_int32,
+        (c_uint64, c_uint64, c_int64, c_int64, c_void_p),
+        ('seed', 'stream', 'first', 'n', 'out'),
+        """\
+Draws from the uniform distribution on [0, 1): multiples of 2^-24.
+
+seed: any number
+stream: any number below 2^63: what is drawn for one purpose, in one step, ...
+first: index of the first number, 0 or more
+n: how many, 0 or more
+out (out): [n]
+Returns MI_OK; MI_E_ARG (NULL, a negative number, first + n beyond 2^62, stream too large)
+Note: O(n) time, no memory. Thread-safe.
+Since 0.1""",
+    ),
+    'mi_random_normal_f32': (
+        c_int32,
+        (c_uint64, c_uint64, c_int64, c_int64, c_void_p),
+        ('seed', 'stream', 'first', 'n', 'out'),
+        """\
+Draws from the normal distribution N(0, 1). No number is further from 0 than 6.8.
+
+seed: any number
+stream: any number below 2^63; the same stream is not to be used for uniform numbers
+first: index of the first number, 0 or more
+n: how many, 0 or more
+out (out): [n]
+Returns as mi_random_uniform_f32()
+Note: O(n) time, no memory. The same on every processor but for the last bits. Thread-safe.
+Since 0.1""",
+    ),
+    'mi_unit_name': (
+        c_char_p,
+        (c_int32,),
+        ('unit',),
+        """\
+The word for a unit, to stand behind a number.
+
+unit: an mi_unit
+Returns "nats" or "bits"; "?" for anything else
 Since 0.1""",
     ),
     'mi_score_confusion': (

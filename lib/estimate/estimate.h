@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef LIBMI_LIB_ESTIMATE_H
+#define LIBMI_LIB_ESTIMATE_H
+
+/* Estimators of mutual information and entropy on arrays. Each answers a question; what is done
+ * before (conversion, scale, noise) and around it (intervals, permutations) is done once for
+ * all. */
+
+#include "../base/base.h"
+
+#include <mi/estimate.h>
+
+/* Packed rows of finite float64. d = 0: the variable isn't there. */
+typedef struct mi__rows {
+    int64_t n, d;
+    const double *x; /* [n][d] */
+    bool discrete;   /* its rows are names */
+} mi__rows;
+
+/* I(x; y), with z given if it is there; without y, the entropy of x. All have n rows; neither x nor
+ * y is constant. Options are whole: defaults are filled in, except bins. */
+typedef struct mi__question {
+    mi_context *ctx;
+    mi__rows x, y, z;
+    const mi_estimate_options *options;
+    double *local; /* [n], nats; NULL: not wanted */
+} mi__question;
+
+typedef struct mi__answer {
+    double value, cap; /* nats */
+    int32_t warnings;
+} mi__answer;
+
+typedef mi_status mi__estimator(const mi__question *question, mi__answer *answer);
+
+/* Each checks that it can what is asked (MI_E_UNSUPPORTED), and allocates for itself. They use
+ * mi__parallel_for(), so they are not to be called from it. */
+mi__estimator mi__estimate_discrete;  /* discrete.c: rows are names, discrete or not */
+mi__estimator mi__estimate_histogram; /* histogram.c */
+mi__estimator mi__estimate_gaussian;  /* gaussian.c; copula is this on ranked columns */
+mi__estimator mi__estimate_neighbour; /* neighbour.c: ksg, ksg2, ross, gao by options->method */
+
+/* -- samples.c: from the caller's arrays to rows ---------------------------------------------- */
+
+/* Checks a variable, whose name the message has, and copies it into packed rows, which
+ * mi__rows_free() takes back; kinds are decided. n < 0: any number of samples, else as many. */
+mi_status mi__rows_make(mi_context *ctx, const mi_samples *samples, const char *name, int64_t n,
+                        mi__rows *out);
+void mi__rows_free(mi_context *ctx, mi__rows *rows);
+
+/* Scale and then noise, in place on what mi__rows_make() made: an mi_scale, not DEFAULT. `stream`
+ * tells variables apart. */
+mi_status mi__rows_prepare(mi_context *ctx, mi__rows *rows, int32_t scale, double noise,
+                           uint64_t seed, uint32_t stream);
+
+/* Whether all rows are the same; how many rows of a column have an equal one, of the column with
+ * the most. */
+bool mi__rows_constant(const mi__rows *rows);
+mi_status mi__rows_ties(mi_context *ctx, const mi__rows *rows, int64_t *ties);
+
+/* Numbers rows by their value, in ascending order: label [n] in 0 to *values - 1. */
+mi_status mi__rows_number(mi_context *ctx, const mi__rows *rows, int64_t *label, int64_t *values);
+
+/* -- resample.c: error, interval and p-value of any estimator --------------------------------- */
+
+/* Fills in error, low, high, p_value and null_mean in nats, as far as options ask for it. `value`
+ * is the estimate on the whole question. */
+mi_status mi__estimate_resample(const mi__question *question, mi__estimator *estimator,
+                                double value, mi_estimate_result *result);
+
+/* -- special.c -------------------------------------------------------------------------------- */
+
+double mi__digamma(double x);         /* x > 0 */
+double mi__normal_quantile(double p); /* 0 < p < 1 */
+
+#endif
