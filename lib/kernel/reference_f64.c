@@ -6,6 +6,7 @@
 #include "joint_plain_tmpl.c"
 #include "columns_tmpl.c"
 #include "norm_tmpl.c"
+#include "pairing_tmpl.c"
 #include "pool_tmpl.c"
 #include "product_blas_tmpl.c"
 #include "random_tmpl.c"
