@@ -2,12 +2,15 @@
 /* The networks of critics. */
 #include "critic.h"
 
+#include "../base/random.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #define PART 1024                           /* samples that evaluation takes at once */
+#define KINKS 0.5                           /* first biases are within */
 #define CALM 0.1                            /* of the last layer's weights: scores begin near 0 */
 #define SPREAD UINT64_C(0x9E3779B97F4A7C15) /* between the seeds of networks */
 
@@ -16,6 +19,14 @@
 static void scale_param(const mi_encoder *e, int32_t param, double factor) {
     const mi__param *p = e->param[param];
     e->pass.kernel->scale(p->count, factor, p->value, p->value);
+}
+
+/* Kinks of the first layer all over the samples, not all at 0. */
+static void draw_bias(const mi_encoder *e) {
+    const mi__param *p = e->param[1];
+    mi__random r = mi__random_at(e->options.seed, MI__STREAM_WEIGHTS + 1, 0);
+    for (int64_t i = 0; i < p->count; i++)
+        mi__real_put(e->pass.kernel, p->value, i, mi__random_range(&r, -KINKS, KINKS));
 }
 
 static int32_t describe(char *text, size_t size, int32_t layers, int64_t units, int64_t outputs) {
@@ -38,6 +49,8 @@ mi_status mi__critic_net(mi_mine *m, int which, int64_t inputs, int64_t fan_in, 
     mi_encoder *e;
     MI__TRY(mi__encoder_create(m->ctx, text, &o, m->k, &e));
     m->net[which] = e;
+    if (layers > 0 || fan_in != inputs)
+        draw_bias(e);
     if (fan_in != inputs)
         scale_param(e, 0, sqrt((double)inputs / (double)fan_in));
     else

@@ -93,6 +93,11 @@ mi_status mi__mine_batch(mi_mine *mine, int64_t n, const float *x, const float *
  * state of the bound are as they were, unless it succeeds. */
 mi_status mi__mine_gradient(mi_mine *mine, mi__batch *b, mi_bound_result *result);
 
+/* Whether all numbers are finite. */
+mi_status mi__mine_check_samples(const mi_mine *mine, int64_t n, const float *x, const float *y);
+
+mi_mine_report mi__mine_report(const mi_mine *mine, const mi_bound_result *result);
+
 /* One step. */
 mi_status mi__mine_learn(mi_mine *mine, mi__batch *b, mi_bound_result *result);
 

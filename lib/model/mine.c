@@ -184,7 +184,8 @@ static mi_status count_negatives(const mi_mine *m, int64_t n, int32_t negatives,
 
 /* Each sample meets the one that far on: everyone is met as often, nobody by himself. */
 static void draw_shifts(const mi_mine *m, mi__batch *b) {
-    const uint64_t step = (uint64_t)m->steps, purpose = b->train ? 0 : (uint64_t)1 << 31;
+    const uint64_t step = b->train ? (uint64_t)m->steps : 0;
+    const uint64_t purpose = b->train ? 0 : (uint64_t)1 << 31;
     mi__random r = mi__random_at(
         m->options.seed, MI__STREAM_NEGATIVES + purpose + (step & 0x7fffffff), step >> 31 << 40);
     for (int64_t i = 0; i < b->n - 1; i++)
@@ -205,13 +206,19 @@ static mi_status check_finite(const mi_mine *m, const char *name, int64_t n, int
     return MI_OK;
 }
 
+mi_status mi__mine_check_samples(const mi_mine *m, int64_t n, const float *x, const float *y) {
+    MI__TRY(check_size(m, n, 0));
+    MI__TRY(check_finite(m, "x", n, m->dx, x));
+    return check_finite(m, "y", n, m->dy, y);
+}
+
 mi_status mi__mine_batch(mi_mine *m, int64_t n, const float *x, const float *y, bool scaled,
                          int32_t negatives, bool train, bool want_dx, mi__batch *b) {
     *b = (mi__batch){.n = n, .train = train, .want_dx = want_dx};
     MI__TRY(count_negatives(m, n, negatives, &b->k));
     MI__TRY(check_size(m, n, b->k));
-    MI__TRY(check_finite(m, "x", n, m->dx, x));
-    MI__TRY(check_finite(m, "y", n, m->dy, y));
+    if (!scaled)
+        MI__TRY(mi__mine_check_samples(m, n, x, y));
     const int64_t bytes = lay_out(m, b, NULL);
     if (bytes > m->room_bytes) {
         mi__free(m->ctx, m->room, m->room_bytes, 1);
@@ -287,13 +294,18 @@ static mi_status check_call(const mi_mine *mine, int64_t n, const float *x, cons
     return MI_OK;
 }
 
+mi_mine_report mi__mine_report(const mi_mine *m, const mi_bound_result *result) {
+    return (mi_mine_report){.struct_size = sizeof(mi_mine_report),
+                            .step = m->steps,
+                            .estimate = result->estimate,
+                            .loss = result->loss,
+                            .cap = result->cap,
+                            .average =
+                                m->estimate_mass > 0 ? m->estimate_sum / m->estimate_mass : 0};
+}
+
 static void store_report(const mi_mine *m, const mi_bound_result *result, mi_mine_report *report) {
-    const mi_mine_report own = {.step = m->steps,
-                                .estimate = result->estimate,
-                                .loss = result->loss,
-                                .cap = result->cap,
-                                .average =
-                                    m->estimate_mass > 0 ? m->estimate_sum / m->estimate_mass : 0};
+    const mi_mine_report own = mi__mine_report(m, result);
     if (report != NULL)
         mi__report_store(report, report->struct_size, &own, sizeof own);
 }
