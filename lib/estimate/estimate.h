@@ -63,6 +63,10 @@ mi_status mi__rows_number(mi_context *ctx, const mi__rows *rows, int64_t *label,
 
 /* -- resample.c: error, interval and p-value of any estimator --------------------------------- */
 
+/* An estimator, or what is known without it: constants tell nothing. Variables may be constant. */
+mi_status mi__estimate_once(const mi__question *question, mi__estimator *estimator,
+                            mi__answer *answer);
+
 /* Fills in error, low, high, p_value and null_mean in nats, as far as options ask for it. `value`
  * is the estimate on the whole question. */
 mi_status mi__estimate_resample(const mi__question *question, mi__estimator *estimator,
