@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -247,7 +246,9 @@ static bool fill_column(const reader *r, csv *t, int index, int64_t first) {
     strcpy(c->name, name);
     for (int64_t i = 0; i < t->rows; i++) {
         c->field[i] = r->field[(first + i) * r->columns + index];
-        if (read_number(c->field[i], r->separator, &c->number[i]) == FIELD_TEXT && c->odd++ == 0)
+        const enum field_kind kind = read_number(c->field[i], r->separator, &c->number[i]);
+        c->values += kind != FIELD_MISSING;
+        if (kind == FIELD_TEXT && c->odd++ == 0)
             c->odd_row = i;
     }
     c->text = c->odd > 0;
@@ -322,4 +323,18 @@ int csv_find(const csv *table, const char *name) {
     const long number = strtol(name, &end, 10);
     const bool whole = end != name && *end == '\0';
     return whole && number >= 1 && number <= table->columns ? (int)number - 1 : -1;
+}
+
+void csv_write(FILE *f, const char *text) {
+    if (strpbrk(text, ",;\t\"\r\n") == NULL) {
+        fputs(text, f);
+        return;
+    }
+    fputc('"', f);
+    for (; *text != '\0'; text++) {
+        if (*text == '"')
+            fputc('"', f);
+        fputc(*text, f);
+    }
+    fputc('"', f);
 }

@@ -7,12 +7,14 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 typedef struct csv_column {
     char *name;      /* from the first line, else its number, from 1 */
     char **field;    /* [rows] text */
     double *number;  /* [rows]; NaN if missing. Of a column of text: its values, numbered */
     bool text;       /* at least one field is neither a number nor missing */
+    int64_t values;  /* fields that aren't missing */
     int64_t odd;     /* how many are so */
     int64_t odd_row; /* the first of them */
 } csv_column;
@@ -31,6 +33,9 @@ typedef struct csv {
  * False after a mistake, which is in `message`, with its line; nothing is to be freed then. */
 bool csv_read(const char *path, int header, csv *out, char *message, int room);
 void csv_free(csv *table);
+
+/* Writes a field, in quotes if it must be. */
+void csv_write(FILE *f, const char *text);
 
 /* Its column of this name or number, -1 if there is none, -2 if several. */
 int csv_find(const csv *table, const char *name);
