@@ -16,6 +16,11 @@ static inline void mi__sum_add(mi__sum *s, double x) {
     s->sum = sum;
 }
 
+static inline void mi__sum_join(mi__sum *s, const mi__sum *more) {
+    mi__sum_add(s, more->sum);
+    s->rest += more->rest;
+}
+
 static inline double mi__sum_value(const mi__sum *s) {
     return s->sum + s->rest;
 }
