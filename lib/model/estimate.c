@@ -106,6 +106,15 @@ static mi_status make_rows(job *j) {
     return MI_OK;
 }
 
+/* What is always the same need not be given. */
+static void drop_constant_z(job *j) {
+    if (j->samples[Z] == NULL || !mi__rows_constant(&j->rows[Z]))
+        return;
+    mi__rows_free(j->ctx, &j->rows[Z]);
+    j->samples[Z] = NULL;
+    j->result.warnings |= MI_WARNING_CONSTANT;
+}
+
 static bool constant(const job *j) {
     return mi__rows_constant(&j->rows[X]) ||
            (j->samples[Y] != NULL && mi__rows_constant(&j->rows[Y]));
@@ -117,7 +126,7 @@ static mi_status decide(job *j) {
     mi__choice choice = {.method = o->method};
     if (o->method == MI_METHOD_AUTO) {
         mi__question q = question(j);
-        if (constant(j)) /* no method is needed */
+        if (j->samples[Y] != NULL && constant(j)) /* no method is needed */
             choice.method = MI_METHOD_DISCRETE;
         else
             MI__TRY(mi__method_choose(&q, &choice));
@@ -215,6 +224,7 @@ static mi_status answer(job *j, const mi_estimate_options *options) {
     MI__TRY(make_rows(j));
     if (j->options.method != MI_METHOD_AUTO)
         MI__TRY(mi__method_check(j->options.method, needs(j)));
+    drop_constant_z(j);
     MI__TRY(decide(j));
     if (!constant(j)) {
         MI__TRY(check_question(j));
