@@ -9,27 +9,21 @@
 
 #define GRAIN 4096 /* quantiles or random numbers worth a thread of their own */
 
-/* Of a column times `scale`, a power of two that keeps squares from overflowing. A deviation of 0
- * is exact: all numbers are the same. */
-typedef struct moments {
-    double scale, mean, deviation;
-} moments;
-
-static moments column_moments(const mi__rows *rows, int64_t column) {
+mi__moments mi__rows_moments(const mi__rows *rows, int64_t column) {
     const double *x = rows->x + column;
-    double least = x[0], most = x[0];
+    mi__moments m = {.least = x[0], .most = x[0]};
     for (int64_t i = 1; i < rows->n; i++) {
-        least = fmin(least, x[i * rows->d]);
-        most = fmax(most, x[i * rows->d]);
+        m.least = fmin(m.least, x[i * rows->d]);
+        m.most = fmax(m.most, x[i * rows->d]);
     }
     int exponent;
-    frexp(fmax(-least, most), &exponent);
-    moments m = {.scale = ldexp(1, -MI__MAX(exponent, -1000))};
+    frexp(fmax(-m.least, m.most), &exponent);
+    m.scale = ldexp(1, -MI__MAX(exponent, -1000));
     mi__sum sum = {0}, squares = {0};
     for (int64_t i = 0; i < rows->n; i++)
         mi__sum_add(&sum, x[i * rows->d] * m.scale);
     m.mean = mi__sum_value(&sum) / (double)rows->n;
-    if (least == most)
+    if (m.least == m.most)
         return m;
     for (int64_t i = 0; i < rows->n; i++) {
         double v = x[i * rows->d] * m.scale - m.mean;
@@ -43,7 +37,7 @@ static void standardize(void *arg, int64_t begin, int64_t end) {
     const mi__rows *rows = arg;
     for (int64_t j = begin; j < end; j++) {
         double *x = (double *)rows->x + j;
-        moments m = column_moments(rows, j);
+        mi__moments m = mi__rows_moments(rows, j);
         for (int64_t i = 0; i < rows->n; i++)
             x[i * rows->d] =
                 m.deviation > 0 ? (x[i * rows->d] * m.scale - m.mean) / m.deviation : 0;
@@ -98,7 +92,7 @@ typedef struct noise {
 static void measure_columns(void *arg, int64_t begin, int64_t end) {
     noise *a = arg;
     for (int64_t j = begin; j < end; j++) {
-        moments m = column_moments(a->rows, j);
+        mi__moments m = mi__rows_moments(a->rows, j);
         a->deviation[j] = a->relative * m.deviation / m.scale;
     }
 }

@@ -165,12 +165,14 @@ static bool is_names(const job *j, int v) {
            (j->rows[v].discrete && (mi__methods[j->options.method].can & MI__CAN_NAMES) != 0);
 }
 
+/* Whole numbers that were taken for names are numbers again for methods that know nothing else. */
 static mi_status prepare(job *j) {
     const mi_estimate_options *o = &j->options;
     const double most = MOST_TIES * (double)j->rows[X].n;
     for (int v = 0; v < VARIABLES; v++) {
         if (j->samples[v] == NULL || is_names(j, v))
             continue;
+        j->rows[v].discrete = false;
         int64_t ties = 0;
         MI__TRY(mi__rows_prepare(j->ctx, &j->rows[v], o->scale, o->noise, o->seed, (uint32_t)v));
         if (mi__methods[o->method].ties)

@@ -11,7 +11,8 @@ const mi__method mi__methods[MI_METHOD_NEURAL + 1] = {
                             MI__CAN_NAMES | MI__CAN_GIVEN | MI__CAN_ENTROPY | MI__CAN_BOOTSTRAP,
                             MI_SCALE_NONE, false},
     [MI_METHOD_HISTOGRAM] = {"histogram", mi__estimate_histogram,
-                             MI__CAN_GIVEN | MI__CAN_ENTROPY | MI__CAN_BOOTSTRAP | MI__CAN_RESCALE,
+                             MI__CAN_NAMES | MI__CAN_GIVEN | MI__CAN_ENTROPY | MI__CAN_BOOTSTRAP |
+                                 MI__CAN_RESCALE,
                              MI_SCALE_NONE, false},
     [MI_METHOD_KSG] = {"ksg", mi__estimate_neighbour,
                        MI__CAN_GIVEN | MI__CAN_ENTROPY | MI__CAN_RESCALE, MI_SCALE_STANDARD, true},

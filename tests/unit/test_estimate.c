@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The front door: every method against what is known in closed form. */
-#include "estimate_case.h"
+#include "door_case.h"
 
 #include <stdio.h>
 
