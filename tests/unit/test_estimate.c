@@ -281,7 +281,7 @@ static int32_t warnings_of(const mi_samples *x, const mi_samples *y, int32_t met
 START_TEST(each_warning_once) {
     const int64_t n = 400;
     draw_normal(n, 8, 0.5, 11);
-    const mi_samples x = samples(xs, n, 1), wide = samples(ys, 40, 80);
+    const mi_samples x = samples(xs, n, 1), wide = samples(ys, 40, 20);
     for (int64_t i = 0; i < n; i++)
         zs[i] = 2 * xs[i] + 1;
     const mi_samples line = samples(zs, n, 1);
