@@ -254,6 +254,23 @@ START_TEST(arrays_of_other_shapes) {
 }
 END_TEST
 
+/* Whole numbers pass for names, until a method is asked for that knows numbers only. */
+START_TEST(whole_numbers_are_numbers_again) {
+    static int32_t a[2000];
+    draw_normal(2000, 1, 0.8, 19);
+    for (int i = 0; i < 2000; i++)
+        a[i] = (int32_t)(20 * xs[i]);
+    const mi_samples y = samples(ys, 2000, 1);
+    const mi_samples x = {.struct_size = sizeof x, .data = a, .n = 2000, .dtype = MI_DTYPE_I32};
+    static const int32_t methods[] = {MI_METHOD_KSG, MI_METHOD_GAUSSIAN, MI_METHOD_COPULA};
+    for (int i = 0; i < 3; i++) {
+        const mi_estimate_options o = by(methods[i]);
+        near(estimate(&x, &y, NULL, &o, NULL).value, 0.51082562376599072, 0.06);
+    }
+    ck_assert_int_eq(estimate(&x, &y, NULL, NULL, NULL).method, MI_METHOD_ROSS);
+}
+END_TEST
+
 /* -- auto -------------------------------------------------------------------------------------- */
 
 START_TEST(auto_goes_by_kinds) {
@@ -324,4 +341,5 @@ END_TEST
 
 UNIT_MAIN("estimate", gaussians_by_every_method, a_sign_plus_noise, a_mixture_of_values_and_numbers,
           values, entropies, given_a_third, units, scales, noise_breaks_ties,
-          arrays_of_other_shapes, auto_goes_by_kinds, each_warning_once, words)
+          arrays_of_other_shapes, whole_numbers_are_numbers_again, auto_goes_by_kinds,
+          each_warning_once, words)
