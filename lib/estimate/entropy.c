@@ -96,9 +96,9 @@ static void sum_part(void *arg, int64_t part) {
     const int64_t values = w->xy->values;
     mi__cells cells = {0};
     for (int64_t v = values * part / w->parts; v < values * (part + 1) / w->parts; v++) {
-        const int64_t i = w->xy->sample[v];
-        mi__cells_add(w->m, (double)w->xy->count[v], (double)w->x->count[w->x->label[i]],
-                      (double)w->y->count[w->y->label[i]], &cells);
+        const uint64_t key = w->xy->key[v], stride = (uint64_t)w->y->values;
+        mi__cells_add(w->m, (double)w->xy->count[v], (double)w->x->count[key / stride],
+                      (double)w->y->count[key % stride], &cells);
     }
     w->part[part] = cells;
 }

@@ -13,8 +13,9 @@
 #include <math.h>
 #include <string.h>
 
-#define FEW 10          /* samples a column */
-#define SINGULAR 1e-12  /* of a column's variance is left: rounding, or what can't be told from it \
+#define FEW 10 /* samples a column */
+#define SINGULAR                                                                                   \
+    1e-12               /* of a column's variance is left: rounding, or what can't be told from it \
                          */
 #define SHARES 16       /* of the sum over samples, whatever the number of threads */
 #define SHARE_ROWS 4096 /* at least */
@@ -101,23 +102,24 @@ static void load_columns(void *arg, int64_t begin, int64_t end) {
     }
 }
 
-/* One share of the samples, one row of tiles of the products. */
+/* One share of the samples, one row of tiles of the products, from the diagonal on. */
 static void multiply_task(void *arg, int64_t task) {
     const model *m = arg;
     const mi__kernels *kernels = mi__kernels_select();
     const int64_t rows = round_up(m->d, MI__TILE_ROWS) / MI__TILE_ROWS;
     const int64_t share = task / rows, row = task % rows;
     const int64_t end = m->n * (share + 1) / m->shares;
+    const int64_t left = row * MI__TILE_ROWS / MI__TILE_COLS * MI__TILE_COLS;
     for (int64_t i = m->n * share / m->shares; i < end; i += BLOCK) {
         const double *from = m->data + i * m->ld;
-        const mi__tiles t = {.columns = round_up(m->d, MI__TILE_COLS),
+        const mi__tiles t = {.columns = round_up(m->d, MI__TILE_COLS) - left,
                              .depth = MI__MIN(BLOCK, end - i),
                              .a = from,
                              .row = 1,
                              .step = m->ld,
-                             .b = from,
+                             .b = from + left,
                              .ldb = m->ld,
-                             .c = m->sums + share * m->ld * m->ld,
+                             .c = m->sums + share * m->ld * m->ld + left,
                              .ldc = m->ld,
                              .add = true};
         kernels->tiles(&t, row, row + 1);
@@ -129,11 +131,14 @@ static void measure(model *m) {
     const int64_t rows = round_up(m->d, MI__TILE_ROWS) / MI__TILE_ROWS;
     mi__parallel_ranges(ctx, m->d, 1, load_columns, m);
     mi__parallel_for(ctx, m->shares * rows, multiply_task, m);
-    for (int64_t i = 0; i < m->ld * m->ld; i++) {
-        for (int64_t share = 1; share < m->shares; share++)
-            m->sums[i] += m->sums[share * m->ld * m->ld + i];
-        m->sums[i] /= (double)m->n;
-    }
+    for (int64_t i = 0; i < m->d; i++)
+        for (int64_t j = i; j < m->d; j++) {
+            double *sum = m->sums + i * m->ld + j;
+            for (int64_t share = 1; share < m->shares; share++)
+                *sum += sum[share * m->ld * m->ld];
+            *sum /= (double)m->n;
+            m->sums[j * m->ld + i] = *sum;
+        }
 }
 
 /* -- elimination ------------------------------------------------------------------------------- */

@@ -9,27 +9,67 @@
 
 #define GRAIN 4096 /* quantiles or random numbers worth a thread of their own */
 
-mi__moments mi__rows_moments(const mi__rows *rows, int64_t column) {
-    const double *x = rows->x + column;
-    mi__moments m = {.least = x[0], .most = x[0]};
-    for (int64_t i = 1; i < rows->n; i++) {
-        m.least = fmin(m.least, x[i * rows->d]);
-        m.most = fmax(m.most, x[i * rows->d]);
+/* A stretch of a column, side by side: sums of several lanes are faster and no less exact. */
+#define STRETCH 512
+#define LANES 8
+
+static int64_t copy_stretch(const mi__rows *rows, int64_t column, int64_t begin, double *to) {
+    const int64_t count = MI__MIN(STRETCH, rows->n - begin);
+    const double *x = rows->x + begin * rows->d + column;
+    for (int64_t i = 0; i < count; i++)
+        to[i] = x[i * rows->d];
+    return count;
+}
+
+static double sum_stretch(double *x, int64_t count) {
+    double lane[LANES] = {0};
+    for (int64_t i = count; i < STRETCH; i++)
+        x[i] = 0;
+    for (int64_t i = 0; i < STRETCH; i += LANES)
+        for (int k = 0; k < LANES; k++)
+            lane[k] += x[i + k];
+    return ((lane[0] + lane[1]) + (lane[2] + lane[3])) +
+           ((lane[4] + lane[5]) + (lane[6] + lane[7]));
+}
+
+/* The mean, nearly, of numbers that may be any: times 2^-33, so that no sum overflows. */
+static double rough_mean(const mi__rows *rows, int64_t column, mi__moments *m) {
+    double x[STRETCH];
+    mi__sum sum = {0};
+    m->least = m->most = rows->x[column];
+    for (int64_t i = 0; i < rows->n; i += STRETCH) {
+        const int64_t count = copy_stretch(rows, column, i, x);
+        for (int64_t k = 0; k < count; k++) {
+            m->least = x[k] < m->least ? x[k] : m->least;
+            m->most = x[k] > m->most ? x[k] : m->most;
+            x[k] *= 0x1p-33;
+        }
+        mi__sum_add(&sum, sum_stretch(x, count));
     }
+    return mi__sum_value(&sum) / (double)rows->n;
+}
+
+mi__moments mi__rows_moments(const mi__rows *rows, int64_t column) {
+    mi__moments m = {0};
+    double v[STRETCH], squares[STRETCH];
+    mi__sum sum = {0}, sum_squares = {0};
+    const double rough = rough_mean(rows, column, &m), n = (double)rows->n;
     int exponent;
     frexp(fmax(-m.least, m.most), &exponent);
     m.scale = ldexp(1, -MI__MAX(exponent, -1000));
-    mi__sum sum = {0}, squares = {0};
-    for (int64_t i = 0; i < rows->n; i++)
-        mi__sum_add(&sum, x[i * rows->d] * m.scale);
-    m.mean = mi__sum_value(&sum) / (double)rows->n;
-    if (m.least == m.most)
-        return m;
-    for (int64_t i = 0; i < rows->n; i++) {
-        double v = x[i * rows->d] * m.scale - m.mean;
-        mi__sum_add(&squares, v * v);
+    m.mean = rough * m.scale * 0x1p33;
+    for (int64_t i = 0; i < rows->n && m.least < m.most; i += STRETCH) {
+        const int64_t count = copy_stretch(rows, column, i, v);
+        for (int64_t k = 0; k < count; k++) {
+            v[k] = v[k] * m.scale - m.mean;
+            squares[k] = v[k] * v[k];
+        }
+        mi__sum_add(&sum, sum_stretch(v, count));
+        mi__sum_add(&sum_squares, sum_stretch(squares, count));
     }
-    m.deviation = sqrt(mi__sum_value(&squares) / (double)rows->n);
+    const double off = mi__sum_value(&sum) / n;
+    m.mean += off;
+    m.deviation = sqrt(fmax(mi__sum_value(&sum_squares) / n - off * off, 0));
     return m;
 }
 
