@@ -134,7 +134,8 @@ static mi_status cut_by_count(cut *c, int64_t column, int64_t cells) {
 
 static mi_status cut_column(cut *c, int64_t column) {
     const int64_t before = column == 0 ? 1 : c->done.values;
-    const mi__moments m = mi__rows_moments(c->rows, column);
+    mi__moments m;
+    mi__rows_moments(c->rows, column, 1, &m);
     const int64_t cells = count_cells(c, &m);
     mi__values next;
     c->log_cells += log((double)cells);
