@@ -144,7 +144,7 @@ static mi_status cut_column(cut *c, int64_t column) {
     else
         cut_by_width(c, column, &m, cells);
     MI__TRY(mi__values_number(c->q->ctx, c->rows->n, c->key, (uint64_t)before * (uint64_t)cells,
-                              &next));
+                              true, &next));
     mi__values_free(c->q->ctx, &c->done);
     c->done = next;
     return MI_OK;
