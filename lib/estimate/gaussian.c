@@ -13,13 +13,17 @@
 #include <math.h>
 #include <string.h>
 
-#define FEW 10          /* samples a column */
-#define SINGULAR 1e-12  /* of a column's variance is left: rounding, or what can't be told from it \
+#define FEW 10 /* samples a column */
+#define SINGULAR                                                                                   \
+    1e-12               /* of a column's variance is left: rounding, or what can't be told from it \
                          */
 #define SHARES 16       /* of the sum over samples, whatever the number of threads */
 #define SHARE_ROWS 4096 /* at least */
-#define SHARE_COLS 96   /* beyond, tiles are enough to share */
-#define BLOCK 256       /* samples that are summed up before they are added to others */
+#define SHARE_COLS 512  /* beyond, panels are enough to share */
+#define BLOCK 256       /* samples that are summed up before they are added to others, at most */
+#define BLOCK_NUMBERS 16384       /* in them */
+#define GROUP (4 * MI__TILE_ROWS) /* rows of products: whole tiles, both ways */
+#define PANEL_NUMBERS 32768       /* in the rows that one task makes */
 #define GRAIN 512
 #define WORTH 65536 /* products that are worth a thread of their own */
 #define LOG_2PI 1.83787706640934548356
@@ -37,7 +41,7 @@ typedef struct model {
     int64_t *order_y;  /* [d], z, y */
     bool *out;         /* [2][d], whether they are */
     double *room;      /* [pieces][ld], for a sample */
-    int64_t shares, pieces;
+    int64_t shares, panel, panels, pieces;
 } model;
 
 static int64_t round_up(int64_t count, int64_t unit) {
@@ -63,7 +67,9 @@ static mi_status make_model(const mi__question *q, model *out) {
     m.begin[1] = q->z.d;
     m.begin[2] = q->z.d + q->x.d;
     m.begin[3] = m.d = q->z.d + q->x.d + q->y.d;
-    m.ld = round_up(round_up(m.d, MI__TILE_ROWS), MI__TILE_COLS);
+    m.ld = round_up(m.d, GROUP);
+    m.panel = MI__MAX(PANEL_NUMBERS / m.ld / GROUP, 1) * GROUP;
+    m.panels = (m.ld + m.panel - 1) / m.panel;
     m.shares = m.d > SHARE_COLS ? 1 : MI__MAX(MI__MIN(m.n / SHARE_ROWS, SHARES), 1);
     m.pieces = MI__MAX(MI__MIN(m.n / GRAIN, (int64_t)ctx->threads), 1);
     if (!mi__multiply(m.n, m.ld, &size) || !mi__multiply(m.ld, m.ld, &size))
@@ -86,54 +92,70 @@ static mi_status make_model(const mi__question *q, model *out) {
 
 /* -- covariance -------------------------------------------------------------------------------- */
 
+typedef struct source {
+    model *m;
+    const mi__rows *rows;
+    int64_t at; /* where its columns go */
+} source;
+
 static void load_columns(void *arg, int64_t begin, int64_t end) {
-    model *m = arg;
-    const mi__rows *variables[] = {&m->q->z, &m->q->x, &m->q->y};
-    for (int64_t j = begin; j < end; j++) {
-        const int v = j < m->begin[1] ? 0 : j < m->begin[2] ? 1 : 2;
-        const mi__rows *rows = variables[v];
-        const int64_t column = j - m->begin[v];
-        const mi__moments c = mi__rows_moments(rows, column);
-        m->log_scale[j] = log(c.deviation) - log(c.scale);
-        for (int64_t i = 0; i < m->n && c.deviation > 0; i++)
-            m->data[i * m->ld + j] =
-                (rows->x[i * rows->d + column] * c.scale - c.mean) / c.deviation;
+    const source *s = arg;
+    model *m = s->m;
+    mi__moments c[MI__MOMENTS];
+    for (int64_t from = begin; from < end; from += MI__MOMENTS) {
+        const int64_t count = MI__MIN(MI__MOMENTS, end - from);
+        mi__rows_moments(s->rows, from, count, c);
+        for (int64_t j = 0; j < count; j++)
+            m->log_scale[s->at + from + j] = log(c[j].deviation) - log(c[j].scale);
+        for (int64_t i = 0; i < m->n; i++) {
+            const double *x = s->rows->x + i * s->rows->d + from;
+            double *to = m->data + i * m->ld + s->at + from;
+            for (int64_t j = 0; j < count; j++)
+                to[j] = c[j].deviation > 0 ? (x[j] * c[j].scale - c[j].mean) / c[j].deviation : 0;
+        }
     }
 }
 
-/* One share of the samples, one row of tiles of the products. */
+/* One share of the samples, one panel of the products, from the diagonal on. Blocks of samples stay
+ * in the cache, and so does the panel. */
 static void multiply_task(void *arg, int64_t task) {
     const model *m = arg;
     const mi__kernels *kernels = mi__kernels_select();
-    const int64_t rows = round_up(m->d, MI__TILE_ROWS) / MI__TILE_ROWS;
-    const int64_t share = task / rows, row = task % rows;
+    const int64_t share = task / m->panels, panel = task % m->panels;
     const int64_t end = m->n * (share + 1) / m->shares;
-    for (int64_t i = m->n * share / m->shares; i < end; i += BLOCK) {
-        const double *from = m->data + i * m->ld;
-        const mi__tiles t = {.columns = round_up(m->d, MI__TILE_COLS),
-                             .depth = MI__MIN(BLOCK, end - i),
-                             .a = from,
-                             .row = 1,
-                             .step = m->ld,
-                             .b = from,
-                             .ldb = m->ld,
-                             .c = m->sums + share * m->ld * m->ld,
-                             .ldc = m->ld,
-                             .add = true};
-        kernels->tiles(&t, row, row + 1);
-    }
+    const int64_t last = MI__MIN((panel + 1) * m->panel, m->ld);
+    const int64_t block = MI__MAX(MI__MIN(BLOCK_NUMBERS / m->ld, BLOCK), 16);
+    for (int64_t i = m->n * share / m->shares; i < end; i += block)
+        for (int64_t row = panel * m->panel; row < last; row += GROUP) {
+            const double *from = m->data + i * m->ld;
+            const mi__tiles t = {.columns = m->ld - row,
+                                 .depth = MI__MIN(block, end - i),
+                                 .a = from + row,
+                                 .row = 1,
+                                 .step = m->ld,
+                                 .b = from + row,
+                                 .ldb = m->ld,
+                                 .c = m->sums + share * m->ld * m->ld + row * m->ld + row,
+                                 .ldc = m->ld,
+                                 .add = true};
+            kernels->tiles(&t, 0, MI__MIN(GROUP, m->ld - row) / MI__TILE_ROWS);
+        }
 }
 
 static void measure(model *m) {
     mi_context *ctx = m->q->ctx;
-    const int64_t rows = round_up(m->d, MI__TILE_ROWS) / MI__TILE_ROWS;
-    mi__parallel_ranges(ctx, m->d, 1, load_columns, m);
-    mi__parallel_for(ctx, m->shares * rows, multiply_task, m);
-    for (int64_t i = 0; i < m->ld * m->ld; i++) {
-        for (int64_t share = 1; share < m->shares; share++)
-            m->sums[i] += m->sums[share * m->ld * m->ld + i];
-        m->sums[i] /= (double)m->n;
-    }
+    source s[] = {{m, &m->q->z, 0}, {m, &m->q->x, m->begin[1]}, {m, &m->q->y, m->begin[2]}};
+    for (int v = 0; v < 3; v++)
+        mi__parallel_ranges(ctx, s[v].rows->d, MI__MOMENTS, load_columns, &s[v]);
+    mi__parallel_for(ctx, m->shares * m->panels, multiply_task, m);
+    for (int64_t i = 0; i < m->d; i++)
+        for (int64_t j = i; j < m->d; j++) {
+            double *sum = m->sums + i * m->ld + j;
+            for (int64_t share = 1; share < m->shares; share++)
+                *sum += sum[share * m->ld * m->ld];
+            *sum /= (double)m->n;
+            m->sums[j * m->ld + i] = *sum;
+        }
 }
 
 /* -- elimination ------------------------------------------------------------------------------- */

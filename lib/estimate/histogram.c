@@ -17,8 +17,8 @@ typedef struct cut {
     const mi__question *q;
     const mi__rows *rows;
     int64_t columns;  /* that are cut, of all variables */
-    uint64_t *key;    /* [n], of the cell, of the columns so far */
-    int64_t *label;   /* [n], the number of that key */
+    uint64_t *key;    /* [n], of the cell */
+    mi__values done;  /* the cells of the columns before */
     double *volume;   /* [n], logarithm of the size of the sample's cell; NULL: not wanted */
     bool flat;        /* a cell has no size */
     double log_cells; /* logarithm of how many there may be */
@@ -36,8 +36,8 @@ static int64_t count_cells(const cut *c, const mi__moments *m) {
 }
 
 static void set_cell(cut *c, int64_t sample, int64_t column, int64_t cells, int64_t cell) {
-    const uint64_t before = column == 0 ? 0 : (uint64_t)c->label[sample] * (uint64_t)cells;
-    c->key[sample] = before + (uint64_t)cell;
+    const uint64_t before = column == 0 ? 0 : (uint64_t)c->done.label[sample];
+    c->key[sample] = before * (uint64_t)cells + (uint64_t)cell;
 }
 
 static void add_volume(cut *c, int64_t sample, double width, double log_width) {
@@ -132,28 +132,27 @@ static mi_status cut_by_count(cut *c, int64_t column, int64_t cells) {
 
 /* -- variables --------------------------------------------------------------------------------- */
 
-static mi_status cut_columns(cut *c, mi__values *out) {
-    mi_context *ctx = c->q->ctx;
-    int64_t values = 1;
-    for (int64_t j = 0; j < c->rows->d; j++) {
-        const mi__moments m = mi__rows_moments(c->rows, j);
-        const int64_t cells = count_cells(c, &m);
-        c->log_cells += log((double)cells);
-        if (c->q->options->bin_kind == MI_BINS_QUANTILE)
-            MI__TRY(cut_by_count(c, j, cells));
-        else
-            cut_by_width(c, j, &m, cells);
-        const uint64_t range = (uint64_t)values * (uint64_t)cells;
-        if (j == c->rows->d - 1)
-            return mi__values_number(ctx, c->rows->n, c->key, range, out);
-        MI__TRY(mi__order_number(ctx, c->rows->n, c->key, range, c->label, &values));
-    }
+static mi_status cut_column(cut *c, int64_t column) {
+    const int64_t before = column == 0 ? 1 : c->done.values;
+    mi__moments m;
+    mi__rows_moments(c->rows, column, 1, &m);
+    const int64_t cells = count_cells(c, &m);
+    mi__values next;
+    c->log_cells += log((double)cells);
+    if (c->q->options->bin_kind == MI_BINS_QUANTILE)
+        MI__TRY(cut_by_count(c, column, cells));
+    else
+        cut_by_width(c, column, &m, cells);
+    MI__TRY(mi__values_number(c->q->ctx, c->rows->n, c->key, (uint64_t)before * (uint64_t)cells,
+                              true, &next));
+    mi__values_free(c->q->ctx, &c->done);
+    c->done = next;
     return MI_OK;
 }
 
 static mi_status cut_variable(cut *c, const mi__rows *rows, mi__values *out) {
     mi_context *ctx = c->q->ctx;
-    mi_status status = MI_E_NOMEM;
+    mi_status status = MI_OK;
     c->rows = rows;
     c->log_cells = 0;
     if (rows->discrete) {
@@ -161,10 +160,15 @@ static mi_status cut_variable(cut *c, const mi__rows *rows, mi__values *out) {
         return mi__values_make(ctx, rows, out);
     }
     c->key = mi__alloc(ctx, rows->n, sizeof *c->key);
-    c->label = mi__alloc(ctx, rows->d > 1 ? rows->n : 0, sizeof *c->label);
-    if (c->key != NULL && c->label != NULL)
-        status = cut_columns(c, out);
-    mi__free(ctx, c->label, rows->d > 1 ? rows->n : 0, sizeof *c->label);
+    if (c->key == NULL)
+        return MI_E_NOMEM;
+    for (int64_t j = 0; j < rows->d && status == MI_OK; j++)
+        status = cut_column(c, j);
+    if (status == MI_OK)
+        *out = c->done;
+    else
+        mi__values_free(ctx, &c->done);
+    c->done = (mi__values){0};
     mi__free(ctx, c->key, rows->n, sizeof *c->key);
     return status;
 }
