@@ -40,7 +40,7 @@ mi__estimator mi__estimate_histogram; /* histogram.c */
 mi__estimator mi__estimate_gaussian;  /* gaussian.c; copula is this on ranked columns */
 mi__estimator mi__estimate_neighbour; /* neighbour.c: ksg, ksg2, ross, gao by options->method */
 
-/* -- samples.c: from the caller's arrays to rows ---------------------------------------------- */
+/* -- samples.c and prepare.c: from the caller's arrays to rows --------------------------------- */
 
 /* Checks a variable, whose name the message has, and copies it into packed rows, which
  * mi__rows_free() takes back; kinds are decided. n < 0: any number of samples, else as many. */
@@ -52,6 +52,15 @@ void mi__rows_free(mi_context *ctx, mi__rows *rows);
  * tells variables apart. */
 mi_status mi__rows_prepare(mi_context *ctx, mi__rows *rows, int32_t scale, double noise,
                            uint64_t seed, uint32_t stream);
+
+/* Of a column: its extent, and mean and deviation after it was multiplied by `scale`, a power of
+ * two that keeps squares from overflowing. A deviation of 0 is exact: all numbers are the same. */
+typedef struct mi__moments {
+    double least, most;
+    double scale, mean, deviation;
+} mi__moments;
+
+mi__moments mi__rows_moments(const mi__rows *rows, int64_t column);
 
 /* Whether all rows are the same; how many rows of a column have an equal one, of the column with
  * the most. */
