@@ -50,7 +50,7 @@ class Samples:
             found, named = _objects(found, name)
         if named and discrete is not None and not discrete:
             raise ArgumentError(f'{name} has names and no numbers: discrete=False is not for it')
-        self._rows = rows = _rows(_readable(found, name), axis)
+        self._rows = rows = _rows(_readable(found, name, discrete), axis)
         self.n = rows.shape[0]
         self._struct = struct = sized(_abi.mi_samples)
         struct.data, struct.n, struct.d, struct.ld = address(rows), *rows.shape, stride(rows)
@@ -64,7 +64,7 @@ class Samples:
         return byref(self._struct)
 
 
-def _readable(a: np.ndarray, name: str) -> np.ndarray:
+def _readable(a: np.ndarray, name: str, discrete: bool | None) -> np.ndarray:
     """The same values in a type that C reads."""
     kind, size = a.dtype.kind, a.dtype.itemsize
     if kind in _NAMES:
@@ -72,7 +72,7 @@ def _readable(a: np.ndarray, name: str) -> np.ndarray:
     if kind == 'b':
         return a.view(np.uint8)
     if kind in 'iu' and size == 8 and not -_EXACT <= int(a.min()) <= int(a.max()) <= _EXACT:
-        return _numbered(a)
+        return a.astype(np.float64) if discrete is not None and not discrete else _numbered(a)
     if kind in 'iuf':
         kinds = {'i': np.int32 if size < 8 else np.int64, 'f': np.float32 if size < 8 else
                  np.float64, 'u': np.uint8 if size == 1 else np.int32 if size == 2 else np.int64}

@@ -66,21 +66,16 @@ def _brief(value: float) -> str:
     return f'{value:.3f}' if abs(value) < 1000 or not math.isfinite(value) else f'{value:.6g}'
 
 
-def _numbers(words: dict[str, Any]) -> _abi.mi_estimate_options:
+def _options(words: dict[str, Any]) -> _abi.mi_estimate_options:
+    """Keywords for C; True and False will do where a number of times is asked for."""
     for name, many in _MANY.items():
-        if words.get(name) is True:
-            words[name] = many
-        elif words.get(name) is False:
-            words[name] = None
+        if isinstance(words.get(name), (bool, np.bool_)):
+            words[name] = many if words[name] else None
     return fill(_abi.mi_estimate_options, words, _ENUMS, _ZEROS)
 
 
 def _told(result: _abi.mi_estimate_result, options: _abi.mi_estimate_options,
           local: np.ndarray | None) -> Estimate:
-    names = flags(result.warnings, 'mi_warning')
-    for name in names:
-        text = lib.mi_warning_text(_abi.ENUMS['mi_warning'][f'MI_WARNING_{name.upper()}'])
-        warnings.warn(text.decode(), EstimateWarning, stacklevel=3)
     more: dict[str, Any] = {}
     if options.resamples:
         more.update(error=result.error, low=result.low, high=result.high,
@@ -88,8 +83,21 @@ def _told(result: _abi.mi_estimate_result, options: _abi.mi_estimate_options,
     if options.permutations:
         more.update(p_value=result.p_value, null_mean=result.null_mean)
     return Estimate(result.value, lib.mi_unit_name(result.unit).decode(),
-                    lib.mi_method_name(result.method).decode(), result.n, result.cap, names,
-                    local=local, **more)
+                    lib.mi_method_name(result.method).decode(), result.n, result.cap,
+                    flags(result.warnings, 'mi_warning'), local=local, **more)
+
+
+def text(warning: str) -> str:
+    """The sentence for a word of `Estimate.warnings`."""
+    number = _abi.ENUMS['mi_warning'][f'MI_WARNING_{warning.upper()}']
+    return lib.mi_warning_text(number).decode()
+
+
+def _warned(estimate: Estimate) -> Estimate:
+    """Python shows a text once for each line that calls, unless it is told otherwise."""
+    for word in estimate.warnings:
+        warnings.warn(text(word), EstimateWarning, stacklevel=3)
+    return estimate
 
 
 def _each(discrete: Any, names: Sequence[str]) -> Sequence[Any]:
@@ -100,6 +108,22 @@ def _each(discrete: Any, names: Sequence[str]) -> Sequence[Any]:
         raise ArgumentError(f'discrete has {len(discrete)} values, one for each of '
                             f'{", ".join(names)} is needed')
     return discrete
+
+
+def silent(x: Any, y: Any, given: Any = None, *, local: bool = False, axis: str = 'flat',
+           discrete: Any = None, context: _context.Context | None = None,
+           **words: Any) -> Estimate:
+    """`mutual_information` without warnings; variables may be `Samples` already."""
+    options = _options(words)
+    names = ('x', 'y') if given is None else ('x', 'y', 'given')
+    a, b, *z = (value if isinstance(value, Samples) else Samples(value, name, axis, kind)
+                for value, name, kind in zip((x, y, given), names, _each(discrete, names)))
+    shares = np.empty(a.n) if local else None
+    result = sized(_abi.mi_estimate_result)
+    with _context.chosen(context)._borrowed() as c:
+        check(lib.mi_estimate_mi(c, a.pointer, b.pointer, z[0].pointer if z else None,
+                                 byref(options), address(shares), byref(result)))
+    return _told(result, options, shares)
 
 
 def mutual_information(x: Any, y: Any, given: Any = None, *, method: str = 'auto',
@@ -155,19 +179,11 @@ def mutual_information(x: Any, y: Any, given: Any = None, *, method: str = 'auto
     NumericError : NaN or infinity
     UnsupportedError : the method can't what is asked; the message says which can
     """
-    options = _numbers({
-        'method': method, 'unit': unit, 'k': k, 'metric': metric, 'scale': scale, 'noise': noise,
-        'bins': bins, 'bin_kind': bin_kind, 'correction': correction, 'resamples': resamples,
-        'resample': resample, 'level': level, 'permutations': permutations, 'seed': seed})
-    names = ('x', 'y') if given is None else ('x', 'y', 'given')
-    a, b, *z = (Samples(value, name, axis, kind) for value, name, kind in
-                zip((x, y, given), names, _each(discrete, names)))
-    shares = np.empty(a.n) if local else None
-    result = sized(_abi.mi_estimate_result)
-    with _context.chosen(context)._borrowed() as c:
-        check(lib.mi_estimate_mi(c, a.pointer, b.pointer, z[0].pointer if z else None,
-                                 byref(options), address(shares), byref(result)))
-    return _told(result, options, shares)
+    return _warned(silent(
+        x, y, given, method=method, unit=unit, k=k, metric=metric, scale=scale, noise=noise,
+        bins=bins, bin_kind=bin_kind, correction=correction, resamples=resamples,
+        resample=resample, level=level, permutations=permutations, seed=seed, local=local,
+        axis=axis, discrete=discrete, context=context))
 
 
 def entropy(x: Any, *, method: str = 'auto', unit: str = 'nats', k: int | None = None,
@@ -189,7 +205,7 @@ def entropy(x: Any, *, method: str = 'auto', unit: str = 'nats', k: int | None =
     --------
     discrete.entropy : of a table of probabilities or counts
     """
-    options = _numbers({
+    options = _options({
         'method': method, 'unit': unit, 'k': k, 'metric': metric, 'scale': scale, 'noise': noise,
         'bins': bins, 'bin_kind': bin_kind, 'correction': correction, 'resamples': resamples,
         'resample': resample, 'level': level, 'seed': seed})
@@ -199,4 +215,4 @@ def entropy(x: Any, *, method: str = 'auto', unit: str = 'nats', k: int | None =
     with _context.chosen(context)._borrowed() as c:
         check(lib.mi_estimate_entropy(c, a.pointer, byref(options), address(shares),
                                       byref(result)))
-    return _told(result, options, shares)
+    return _warned(_told(result, options, shares))
