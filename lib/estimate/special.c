@@ -12,7 +12,8 @@ double mi__digamma(double x) {
         shift -= 1 / x;
     const double s = 1 / (x * x);
     const double series =
-        s * (1. / 12 - s * (1. / 120 - s * (1. / 252 - s * (1. / 240 - s * (1. / 132)))));
+        s * (1. / 12 -
+             s * (1. / 120 - s * (1. / 252 - s * (1. / 240 - s * (1. / 132 - s * 691. / 32760)))));
     return shift + log(x) - 0.5 / x - series;
 }
 
