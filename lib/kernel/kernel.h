@@ -190,6 +190,11 @@ typedef struct mi__kernels {
     /* p = a / total, g = row + column - ln p, infinite where p is 0; sum of p g. g may be a. */
     double (*slopes)(int64_t n, const double *a, double total, double row, const double *column,
                      double *g);
+
+    /* -- random numbers, on the calling thread: first to first + n - 1 of a stream, see mi/random.h.
+     * Whatever the table: uniform ones are the same, normal ones but for rounding. */
+    void (*uniforms)(uint64_t seed, uint64_t stream, int64_t first, int64_t n, void *out);
+    void (*normals)(uint64_t seed, uint64_t stream, int64_t first, int64_t n, void *out);
 } mi__kernels;
 
 extern const mi__kernels mi__kernels_f64;       /* the reference in double */

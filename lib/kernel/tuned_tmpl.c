@@ -9,6 +9,7 @@
 #include "columns_tmpl.c"
 #include "norm_tmpl.c"
 #include "pool_tmpl.c"
+#include "random_vector_tmpl.c"
 #include "scores_linear_tmpl.c"
 #include "scores_vector_tmpl.c"
 #include "update_tmpl.c"
