@@ -193,7 +193,7 @@ def test_samples_refused():
     for call in (discrete.information, discrete.count):
         with pytest.raises(libmi.ShapeError, match='3'):
             call([1, 2, 3], [1, 2])
-        with pytest.raises(libmi.NumericError, match='nan'):
+        with pytest.raises(libmi.NumericError, match='(?i)nan'):
             call([1, 2, np.nan], [1, 2, 3])
         with pytest.raises(TypeError, match='context is a int'):
             call([1, 2], [1, 2], context=3)
