@@ -53,7 +53,7 @@ def ross(x, label, k=3):
     d, psi = distances(x), []
     for i, own in enumerate(label == label[:, None]):
         near = np.sort(d[i][own])[min(k, own.sum() - 1) - 1]
-        psi.append(digamma([own.sum()])[0] + digamma([(d[i] <= near).sum() + 1])[0])
+        psi.append(digamma([own.sum()])[0] + digamma([(d[i] <= near).sum()])[0])
     return digamma([len(x)])[0] + digamma([k])[0] - np.mean(psi)
 
 
@@ -277,7 +277,9 @@ def test_warnings_are_of_the_callers_line():
         for _ in range(3):
             mutual_information(np.ones(N), Y, method='gaussian', discrete=False)
         entropy(np.round(X, 1), method='ksg', discrete=False)
-    assert len(caught) == 2 and {warning.filename for warning in caught} == {__file__}
+    assert {warning.filename for warning in caught} == {__file__}
+    assert len(caught) == len({(w.lineno, str(w.message)) for w in caught})  # once each
+    assert len({warning.lineno for warning in caught}) == 2
     assert all(warning.category is libmi.EstimateWarning and str(warning.message) and
                not str(warning.message).endswith('.') for warning in caught)
 
@@ -351,7 +353,7 @@ def test_contexts_refused():
 # -- threads -----------------------------------------------------------------------------------
 
 def test_a_context_that_is_closed_meanwhile():
-    x, y = gaussians(20000)
+    x, y = gaussians(3000)
     expected = mutual_information(x, y, method='ksg').value
     for _ in range(5):
         context, found, begun = libmi.Context(threads=2), [], threading.Event()
