@@ -53,15 +53,15 @@ void mi__rows_free(mi_context *ctx, mi__rows *rows);
 mi_status mi__rows_prepare(mi_context *ctx, mi__rows *rows, int32_t scale, double noise,
                            uint64_t seed, uint32_t stream);
 
-/* Of columns, up to MI__MOMENTS at once: their extent, and mean and deviation after it was multiplied by `scale`, a power of
+/* Of a column: its extent, and mean and deviation after it was multiplied by `scale`, a power of
  * two that keeps squares from overflowing. A deviation of 0 is exact: all numbers are the same. */
 typedef struct mi__moments {
     double least, most;
     double scale, mean, deviation;
 } mi__moments;
 
+/* Of several columns, MI__MOMENTS at most. */
 #define MI__MOMENTS 8
-
 void mi__rows_moments(const mi__rows *rows, int64_t column, int64_t count, mi__moments *out);
 
 /* Whether all rows are the same; how many rows of a column have an equal one, of the column with
