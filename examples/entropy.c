@@ -57,8 +57,8 @@ typedef struct findings {
 
 static findings sample(int64_t n, uint64_t state, int32_t unit) {
     findings f;
-    uint8_t *byte = malloc(3 * (size_t)n), *high = byte + n, *low = high + n;
-    if (byte == NULL) {
+    uint8_t *byte = malloc((size_t)n), *high = malloc((size_t)n), *low = malloc((size_t)n);
+    if (byte == NULL || high == NULL || low == NULL) {
         fprintf(stderr, "entropy: no memory for %lld samples\n", (long long)n);
         exit(1);
     }
@@ -73,6 +73,8 @@ static findings sample(int64_t n, uint64_t state, int32_t unit) {
         f.mutual[c] = told.mutual;
         f.nothing[c] = by_samples(n, high, low, unit, c).mutual;
     }
+    free(low);
+    free(high);
     free(byte);
     return f;
 }
