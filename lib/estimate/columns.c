@@ -11,8 +11,11 @@
 #define SINGULAR 1e-12  /* of a column's variance is left: rounding, or as good as that */
 #define SHARES 16       /* of the sum over samples, whatever the number of threads */
 #define SHARE_ROWS 4096 /* at least */
-#define SHARE_COLS 96   /* beyond, tiles are enough to share */
-#define BLOCK 256       /* samples that are summed up before they are added to others */
+#define SHARE_COLS 512  /* beyond, panels are enough to share */
+#define BLOCK 256       /* samples that are summed up before they are added to others, at most */
+#define BLOCK_NUMBERS 16384       /* in them */
+#define GROUP (4 * MI__TILE_ROWS) /* rows of products: whole tiles, both ways */
+#define PANEL_NUMBERS 32768       /* in the rows that one task makes */
 #define GRAIN 512
 #define WORTH 65536 /* products that are worth a thread of their own */
 
@@ -57,7 +60,8 @@ mi_status mi__columns_make(const mi__question *q, int64_t n, mi__columns *out) {
     c.begin[1] = q->z.d;
     c.begin[2] = q->z.d + q->x.d;
     c.begin[3] = c.d = q->z.d + q->x.d + q->y.d;
-    c.ld = round_up(round_up(c.d, MI__TILE_ROWS), MI__TILE_COLS);
+    c.ld = round_up(c.d, GROUP);
+    c.panel = MI__MAX(PANEL_NUMBERS / c.ld / GROUP, 1) * GROUP;
     c.shares = c.d > SHARE_COLS ? 1 : MI__MAX(MI__MIN(c.n / SHARE_ROWS, SHARES), 1);
     c.pieces = MI__MAX(MI__MIN(c.n / GRAIN, (int64_t)ctx->threads), 1);
     if (!mi__multiply(c.n, c.ld, &size) || !mi__multiply(c.ld, c.ld, &size))
@@ -89,50 +93,54 @@ int32_t mi__columns_few(const mi__columns *c) {
 typedef struct product {
     mi__columns *c;
     const double *weight;
+    int64_t panels;
 } product;
 
-/* Columns of a row of tiles in a block of samples, times the samples' weights. */
+/* A group of columns in a block of samples, times the samples' weights. */
 static void weigh(const product *p, int64_t begin, int64_t samples, int64_t column, double *to) {
     for (int64_t i = 0; i < samples; i++)
-        for (int64_t j = 0; j < MI__TILE_ROWS; j++)
-            to[i * MI__TILE_ROWS + j] =
+        for (int64_t j = 0; j < GROUP; j++)
+            to[i * GROUP + j] =
                 p->weight[begin + i] * p->c->data[(begin + i) * p->c->ld + column + j];
 }
 
-/* One share of the samples, one row of tiles of the products, from the diagonal on. */
+static void multiply_group(const product *p, int64_t begin, int64_t samples, int64_t column,
+                           double *sums) {
+    const mi__columns *c = p->c;
+    double weighted[BLOCK * GROUP];
+    const double *from = c->data + begin * c->ld + column;
+    if (p->weight != NULL)
+        weigh(p, begin, samples, column, weighted);
+    const mi__tiles t = {.columns = c->ld - column,
+                         .depth = samples,
+                         .a = p->weight != NULL ? weighted : from,
+                         .row = 1,
+                         .step = p->weight != NULL ? GROUP : c->ld,
+                         .b = from,
+                         .ldb = c->ld,
+                         .c = sums + column * c->ld + column,
+                         .ldc = c->ld,
+                         .add = true};
+    mi__kernels_select()->tiles(&t, 0, GROUP / MI__TILE_ROWS);
+}
+
+/* One share of the samples, one panel of the products, from the diagonal on. Blocks of samples stay
+ * in the cache, and so does the panel. */
 static void multiply_task(void *arg, int64_t task) {
     const product *p = arg;
     const mi__columns *c = p->c;
-    const mi__kernels *kernels = mi__kernels_select();
-    const int64_t rows = round_up(c->d, MI__TILE_ROWS) / MI__TILE_ROWS;
-    const int64_t share = task / rows, column = task % rows * MI__TILE_ROWS;
-    const int64_t end = c->n * (share + 1) / c->shares;
-    const int64_t left = column / MI__TILE_COLS * MI__TILE_COLS;
-    double weighted[BLOCK * MI__TILE_ROWS];
-    for (int64_t i = c->n * share / c->shares; i < end; i += BLOCK) {
-        const double *from = c->data + i * c->ld;
-        const int64_t samples = MI__MIN(BLOCK, end - i);
-        if (p->weight != NULL)
-            weigh(p, i, samples, column, weighted);
-        const mi__tiles t = {.columns = round_up(c->d, MI__TILE_COLS) - left,
-                             .depth = samples,
-                             .a = p->weight != NULL ? weighted : from + column,
-                             .row = 1,
-                             .step = p->weight != NULL ? MI__TILE_ROWS : c->ld,
-                             .b = from + left,
-                             .ldb = c->ld,
-                             .c = c->sums + (share * c->ld + column) * c->ld + left,
-                             .ldc = c->ld,
-                             .add = true};
-        kernels->tiles(&t, 0, 1);
-    }
+    const int64_t share = task / p->panels, first = task % p->panels * c->panel;
+    const int64_t end = c->n * (share + 1) / c->shares, last = MI__MIN(first + c->panel, c->ld);
+    const int64_t block = MI__MAX(MI__MIN(BLOCK_NUMBERS / c->ld, BLOCK), 16);
+    for (int64_t i = c->n * share / c->shares; i < end; i += block)
+        for (int64_t column = first; column < last; column += GROUP)
+            multiply_group(p, i, MI__MIN(block, end - i), column, c->sums + share * c->ld * c->ld);
 }
 
 void mi__columns_multiply(mi__columns *c, const double *weight) {
-    const int64_t rows = round_up(c->d, MI__TILE_ROWS) / MI__TILE_ROWS;
-    const product p = {c, weight};
+    const product p = {c, weight, (c->ld + c->panel - 1) / c->panel};
     memset(c->sums, 0, (size_t)(c->shares * c->ld * c->ld) * sizeof *c->sums);
-    mi__parallel_for(c->ctx, c->shares * rows, multiply_task, (void *)&p);
+    mi__parallel_for(c->ctx, c->shares * p.panels, multiply_task, (void *)&p);
     for (int64_t i = 0; i < c->d; i++)
         for (int64_t j = i; j < c->d; j++) {
             double *sum = c->sums + i * c->ld + j;

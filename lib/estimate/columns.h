@@ -26,7 +26,7 @@ typedef struct mi__columns {
     double *log_scale;      /* [d], of each deviation; -infinity: it is constant */
     mi__elimination all, y; /* in `sums`: z, x, y; in `given_z`: z, y */
     double *room;           /* [pieces][ld], for a sample */
-    int64_t shares, pieces;
+    int64_t shares, pieces, panel; /* a panel is rows of products that one task makes */
 } mi__columns;
 
 /* Whether the question is one of numbers, with more samples than columns; the message names the

@@ -35,7 +35,7 @@ double mi__log_ratio(int32_t unit, double a, double b, double c, double d);
 
 /* Two variables while their cells are summed up. */
 typedef struct mi__cells {
-    mi__entropy x, y, xy;
+    mi__entropy x, y, xy; /* xy without its plain value, which is that of x and of y given x */
     mi__sum mutual, x_given_y, y_given_x; /* each for itself: differences would lose digits */
 } mi__cells;
 

@@ -114,11 +114,11 @@ static mi_status given_answer(const mi__question *q, const mi__measure *m, const
                               const mi__values *y, const mi__values *z, mi__answer *answer) {
     mi__values xz = {0}, yz = {0}, xyz = {0};
     cells c = {.x = &xz, .y = &yz, .xy = &xyz, .z = z, .local = q->local};
-    mi_status status = mi__values_pair(q->ctx, x, z, &xz);
+    mi_status status = mi__values_pair(q->ctx, x, z, true, &xz);
     if (status == MI_OK)
-        status = mi__values_pair(q->ctx, y, z, &yz);
+        status = mi__values_pair(q->ctx, y, z, true, &yz);
     if (status == MI_OK)
-        status = mi__values_pair(q->ctx, &xz, y, &xyz);
+        status = mi__values_pair(q->ctx, &xz, y, true, &xyz);
     if (status == MI_OK)
         status = sum_given(q, m, &c, answer);
     mi__values_free(q->ctx, &xyz);
@@ -137,7 +137,7 @@ mi_status mi__values_answer(const mi__question *question, const mi__values *x, c
     if (z != NULL)
         return given_answer(question, &m, x, y, z, answer);
     mi__values xy;
-    MI__TRY(mi__values_pair(question->ctx, x, y, &xy));
+    MI__TRY(mi__values_pair(question->ctx, x, y, question->local != NULL, &xy));
     cells c = {.x = x, .y = y, .xy = &xy, .local = question->local};
     *answer = conclude(&m, information(question->ctx, &m, &c), &xy);
     mi__values_free(question->ctx, &xy);

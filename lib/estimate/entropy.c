@@ -55,7 +55,7 @@ static mi_status fill_table(const counted *c, bool two, int64_t room, int64_t *n
         for (int64_t i = 0; i < size; i++)
             table[i] = 0;
         for (int64_t i = 0; i < c->x.n; i++)
-            table[c->x.label[i] * columns + (two ? c->y.label[i] : 0)] += 1;
+            table[(int64_t)c->x.label[i] * columns + (two ? c->y.label[i] : 0)] += 1;
     }
     *nx = c->x.values;
     *ny = columns;
@@ -106,7 +106,7 @@ static void sum_part(void *arg, int64_t part) {
 static mi_status inform(mi_context *ctx, const mi__measure *m, const counted *c,
                         mi_information *out) {
     mi__values xy;
-    MI__TRY(mi__values_pair(ctx, &c->x, &c->y, &xy));
+    MI__TRY(mi__values_pair(ctx, &c->x, &c->y, false, &xy));
     work w = {.m = m, .x = &c->x, .y = &c->y, .xy = &xy};
     mi__cells cells = {.x = mi__values_entropy(m, w.x), .y = mi__values_entropy(m, w.y)};
     w.parts = MI__MAX(MI__MIN(xy.values / GRAIN, PARTS), 1);

@@ -72,7 +72,9 @@ typedef struct mi__moments {
     double scale, mean, deviation;
 } mi__moments;
 
-mi__moments mi__rows_moments(const mi__rows *rows, int64_t column);
+/* Of several columns, MI__MOMENTS at most. */
+#define MI__MOMENTS 8
+void mi__rows_moments(const mi__rows *rows, int64_t column, int64_t count, mi__moments *out);
 
 /* Whether all rows are the same; how many rows of a column have an equal one, of the column with
  * the most. */

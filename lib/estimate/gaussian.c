@@ -18,31 +18,35 @@ typedef struct share {
     double *local;
 } share;
 
-/* Columns less their means and divided by their deviations. */
+/* Columns of a variable, less their means and divided by their deviations. */
 typedef struct source {
-    const mi__question *q;
     mi__columns *c;
+    const mi__rows *rows;
+    int64_t at; /* where they go */
 } source;
 
 static void load_columns(void *arg, int64_t begin, int64_t end) {
     const source *s = arg;
     mi__columns *c = s->c;
-    const mi__rows *variables[] = {&s->q->z, &s->q->x, &s->q->y};
-    for (int64_t j = begin; j < end; j++) {
-        const int v = j < c->begin[1] ? 0 : j < c->begin[2] ? 1 : 2;
-        const mi__rows *rows = variables[v];
-        const int64_t column = j - c->begin[v];
-        const mi__moments m = mi__rows_moments(rows, column);
-        c->log_scale[j] = log(m.deviation) - log(m.scale);
-        for (int64_t i = 0; i < c->n && m.deviation > 0; i++)
-            c->data[i * c->ld + j] =
-                (rows->x[i * rows->d + column] * m.scale - m.mean) / m.deviation;
+    mi__moments m[MI__MOMENTS];
+    for (int64_t from = begin; from < end; from += MI__MOMENTS) {
+        const int64_t count = MI__MIN(MI__MOMENTS, end - from);
+        mi__rows_moments(s->rows, from, count, m);
+        for (int64_t j = 0; j < count; j++)
+            c->log_scale[s->at + from + j] = log(m[j].deviation) - log(m[j].scale);
+        for (int64_t i = 0; i < c->n; i++) {
+            const double *x = s->rows->x + i * s->rows->d + from;
+            double *to = c->data + i * c->ld + s->at + from;
+            for (int64_t j = 0; j < count; j++)
+                to[j] = m[j].deviation > 0 ? (x[j] * m[j].scale - m[j].mean) / m[j].deviation : 0;
+        }
     }
 }
 
 static void measure(const mi__question *q, mi__columns *c) {
-    const source s = {q, c};
-    mi__parallel_ranges(c->ctx, c->d, 1, load_columns, (void *)&s);
+    const source s[] = {{c, &q->z, 0}, {c, &q->x, c->begin[1]}, {c, &q->y, c->begin[2]}};
+    for (int v = 0; v < 3; v++)
+        mi__parallel_ranges(c->ctx, s[v].rows->d, MI__MOMENTS, load_columns, (void *)&s[v]);
     mi__columns_multiply(c, NULL);
 }
 

@@ -134,7 +134,8 @@ static mi_status cut_by_count(cut *c, int64_t column, int64_t cells) {
 
 static mi_status cut_column(cut *c, int64_t column) {
     const int64_t before = column == 0 ? 1 : c->done.values;
-    const mi__moments m = mi__rows_moments(c->rows, column);
+    mi__moments m;
+    mi__rows_moments(c->rows, column, 1, &m);
     const int64_t cells = count_cells(c, &m);
     mi__values next;
     c->log_cells += log((double)cells);
@@ -143,7 +144,7 @@ static mi_status cut_column(cut *c, int64_t column) {
     else
         cut_by_width(c, column, &m, cells);
     MI__TRY(mi__values_number(c->q->ctx, c->rows->n, c->key, (uint64_t)before * (uint64_t)cells,
-                              &next));
+                              true, &next));
     mi__values_free(c->q->ctx, &c->done);
     c->done = next;
     return MI_OK;

@@ -55,19 +55,19 @@ static inline uint64_t mi__order_key(double x) {
 
 typedef struct mi__values {
     int64_t n, values;
-    int64_t *label; /* [n], in 0 to values - 1 */
-    uint64_t *key;  /* [values], ascending */
-    int64_t *count; /* [values], above 0 */
+    uint32_t *label; /* [n], below values; NULL where that wasn't wanted */
+    uint64_t *key;   /* [values], ascending */
+    int64_t *count;  /* [values], above 0 */
 } mi__values;
 
 /* Of keys below `range`; 0: that isn't known. */
 mi_status mi__values_number(mi_context *ctx, int64_t n, const uint64_t *key, uint64_t range,
-                            mi__values *out);
+                            bool labels, mi__values *out);
 /* Of rows, in their ascending order; keys mean nothing. */
 mi_status mi__values_make(mi_context *ctx, const mi__rows *rows, mi__values *out);
 /* Of pairs: the key is the label of the first times second->values, plus that of the second. */
 mi_status mi__values_pair(mi_context *ctx, const mi__values *first, const mi__values *second,
-                          mi__values *out);
+                          bool labels, mi__values *out);
 void mi__values_free(mi_context *ctx, mi__values *values);
 
 #endif

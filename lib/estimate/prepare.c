@@ -9,7 +9,8 @@
 
 #define GRAIN 4096 /* quantiles or random numbers worth a thread of their own */
 
-/* A stretch of a column, side by side: sums of several lanes are faster and no less exact. */
+/* A stretch of a column, side by side: sums of several lanes are faster and no less exact. Columns
+ * take turns, so that what one brings into the cache serves its neighbours. */
 #define STRETCH 512
 #define LANES 8
 
@@ -32,55 +33,67 @@ static double sum_stretch(double *x, int64_t count) {
            ((lane[4] + lane[5]) + (lane[6] + lane[7]));
 }
 
-/* The mean, nearly, of numbers that may be any: times 2^-33, so that no sum overflows. */
-static double rough_mean(const mi__rows *rows, int64_t column, mi__moments *m) {
+/* Extent, and nearly the mean: of numbers times 2^-33, so that no sum overflows. */
+static void measure_roughly(const mi__rows *rows, int64_t column, int64_t columns, mi__moments *m) {
     double x[STRETCH];
-    mi__sum sum = {0};
-    m->least = m->most = rows->x[column];
-    for (int64_t i = 0; i < rows->n; i += STRETCH) {
-        const int64_t count = copy_stretch(rows, column, i, x);
-        for (int64_t k = 0; k < count; k++) {
-            m->least = x[k] < m->least ? x[k] : m->least;
-            m->most = x[k] > m->most ? x[k] : m->most;
-            x[k] *= 0x1p-33;
+    mi__sum sum[MI__MOMENTS] = {{0}};
+    for (int64_t j = 0; j < columns; j++)
+        m[j].least = m[j].most = rows->x[column + j];
+    for (int64_t i = 0; i < rows->n; i += STRETCH)
+        for (int64_t j = 0; j < columns; j++) {
+            const int64_t count = copy_stretch(rows, column + j, i, x);
+            double least = m[j].least, most = m[j].most;
+            for (int64_t k = 0; k < count; k++) {
+                least = x[k] < least ? x[k] : least;
+                most = x[k] > most ? x[k] : most;
+                x[k] *= 0x1p-33;
+            }
+            m[j].least = least;
+            m[j].most = most;
+            mi__sum_add(&sum[j], sum_stretch(x, count));
         }
-        mi__sum_add(&sum, sum_stretch(x, count));
+    for (int64_t j = 0; j < columns; j++) {
+        int exponent;
+        frexp(fmax(-m[j].least, m[j].most), &exponent);
+        m[j].scale = ldexp(1, -MI__MAX(exponent, -1000));
+        m[j].mean = mi__sum_value(&sum[j]) / (double)rows->n * m[j].scale * 0x1p33;
     }
-    return mi__sum_value(&sum) / (double)rows->n;
 }
 
-mi__moments mi__rows_moments(const mi__rows *rows, int64_t column) {
-    mi__moments m = {0};
-    double v[STRETCH], squares[STRETCH];
-    mi__sum sum = {0}, sum_squares = {0};
-    const double rough = rough_mean(rows, column, &m), n = (double)rows->n;
-    int exponent;
-    frexp(fmax(-m.least, m.most), &exponent);
-    m.scale = ldexp(1, -MI__MAX(exponent, -1000));
-    m.mean = rough * m.scale * 0x1p33;
-    for (int64_t i = 0; i < rows->n && m.least < m.most; i += STRETCH) {
-        const int64_t count = copy_stretch(rows, column, i, v);
-        for (int64_t k = 0; k < count; k++) {
-            v[k] = v[k] * m.scale - m.mean;
-            squares[k] = v[k] * v[k];
+void mi__rows_moments(const mi__rows *rows, int64_t column, int64_t columns, mi__moments *out) {
+    double v[STRETCH], square[STRETCH];
+    mi__sum sum[MI__MOMENTS] = {{0}}, squares[MI__MOMENTS] = {{0}};
+    measure_roughly(rows, column, columns, out);
+    for (int64_t i = 0; i < rows->n; i += STRETCH)
+        for (int64_t j = 0; j < columns; j++) {
+            const int64_t count = copy_stretch(rows, column + j, i, v);
+            const double scale = out[j].scale, mean = out[j].mean;
+            for (int64_t k = 0; k < count; k++) {
+                v[k] = v[k] * scale - mean;
+                square[k] = v[k] * v[k];
+            }
+            mi__sum_add(&sum[j], sum_stretch(v, count));
+            mi__sum_add(&squares[j], sum_stretch(square, count));
         }
-        mi__sum_add(&sum, sum_stretch(v, count));
-        mi__sum_add(&sum_squares, sum_stretch(squares, count));
+    for (int64_t j = 0; j < columns; j++) {
+        const double off = mi__sum_value(&sum[j]) / (double)rows->n;
+        const double variance = mi__sum_value(&squares[j]) / (double)rows->n - off * off;
+        out[j].mean += off;
+        out[j].deviation = out[j].least < out[j].most ? sqrt(fmax(variance, 0)) : 0;
     }
-    const double off = mi__sum_value(&sum) / n;
-    m.mean += off;
-    m.deviation = sqrt(fmax(mi__sum_value(&sum_squares) / n - off * off, 0));
-    return m;
 }
 
 static void standardize(void *arg, int64_t begin, int64_t end) {
     const mi__rows *rows = arg;
-    for (int64_t j = begin; j < end; j++) {
-        double *x = (double *)rows->x + j;
-        mi__moments m = mi__rows_moments(rows, j);
-        for (int64_t i = 0; i < rows->n; i++)
-            x[i * rows->d] =
-                m.deviation > 0 ? (x[i * rows->d] * m.scale - m.mean) / m.deviation : 0;
+    mi__moments m[MI__MOMENTS];
+    for (int64_t from = begin; from < end; from += MI__MOMENTS) {
+        const int64_t count = MI__MIN(MI__MOMENTS, end - from);
+        mi__rows_moments(rows, from, count, m);
+        for (int64_t i = 0; i < rows->n; i++) {
+            double *x = (double *)rows->x + i * rows->d + from;
+            for (int64_t j = 0; j < count; j++)
+                x[j] = m[j].deviation > 0 ? (x[j] * m[j].scale - m[j].mean) / m[j].deviation : 0;
+        }
     }
 }
 
@@ -143,9 +156,12 @@ typedef struct noise {
 
 static void measure_columns(void *arg, int64_t begin, int64_t end) {
     noise *a = arg;
-    for (int64_t j = begin; j < end; j++) {
-        mi__moments m = mi__rows_moments(a->rows, j);
-        a->deviation[j] = a->relative * m.deviation / m.scale;
+    mi__moments m[MI__MOMENTS];
+    for (int64_t from = begin; from < end; from += MI__MOMENTS) {
+        const int64_t count = MI__MIN(MI__MOMENTS, end - from);
+        mi__rows_moments(a->rows, from, count, m);
+        for (int64_t j = 0; j < count; j++)
+            a->deviation[from + j] = a->relative * m[j].deviation / m[j].scale;
     }
 }
 
@@ -166,7 +182,7 @@ static mi_status add_noise(mi_context *ctx, const mi__rows *rows, double relativ
     a.deviation = mi__alloc(ctx, rows->d, sizeof *a.deviation);
     if (a.deviation == NULL)
         return MI_E_NOMEM;
-    mi__parallel_ranges(ctx, rows->d, 1, measure_columns, &a);
+    mi__parallel_ranges(ctx, rows->d, MI__MOMENTS, measure_columns, &a);
     mi__parallel_ranges(ctx, rows->n, MI__MAX(GRAIN / rows->d, 1), add_to_rows, &a);
     mi__free(ctx, a.deviation, rows->d, sizeof *a.deviation);
     return MI_OK;
@@ -175,7 +191,7 @@ static mi_status add_noise(mi_context *ctx, const mi__rows *rows, double relativ
 mi_status mi__rows_prepare(mi_context *ctx, mi__rows *rows, int32_t scale, double relative,
                            uint64_t seed, uint32_t stream) {
     if (scale == MI_SCALE_STANDARD)
-        mi__parallel_ranges(ctx, rows->d, 1, standardize, rows);
+        mi__parallel_ranges(ctx, rows->d, MI__MOMENTS, standardize, rows);
     if (scale == MI_SCALE_RANK)
         MI__TRY(rank_columns(ctx, rows));
     return relative > 0 ? add_noise(ctx, rows, relative, seed, stream) : MI_OK;

@@ -24,7 +24,7 @@ static mi_status make_room(mi_context *ctx, int64_t values, mi__values *v) {
 typedef struct lookup {
     const uint64_t *key;
     const uint32_t *number;
-    int64_t *label;
+    uint32_t *label;
 } lookup;
 
 static void look_up(void *arg, int64_t begin, int64_t end) {
@@ -49,7 +49,8 @@ static mi_status number_table(mi_context *ctx, const uint64_t *key, int64_t rang
             table[k] = (uint32_t)values++;
         }
     lookup l = {key, table, v->label};
-    mi__parallel_ranges(ctx, v->n, GRAIN, look_up, &l);
+    if (v->label != NULL)
+        mi__parallel_ranges(ctx, v->n, GRAIN, look_up, &l);
     return MI_OK;
 }
 
@@ -73,8 +74,8 @@ static mi_status number_order(mi_context *ctx, const mi__order *o, mi__values *v
         end = mi__order_run(o, begin);
         v->key[values] = o->entry[begin].key;
         v->count[values] = end - begin;
-        for (int64_t i = begin; i < end; i++)
-            v->label[o->entry[i].row] = values;
+        for (int64_t i = begin; i < end && v->label != NULL; i++)
+            v->label[o->entry[i].row] = (uint32_t)values;
     }
     return MI_OK;
 }
@@ -91,13 +92,13 @@ static mi_status number_by_order(mi_context *ctx, const uint64_t *key, mi__value
 }
 
 mi_status mi__values_number(mi_context *ctx, int64_t n, const uint64_t *key, uint64_t range,
-                            mi__values *out) {
-    mi__values v = {.n = n, .label = mi__alloc(ctx, n, sizeof *v.label)};
-    mi_status status = MI_E_NOMEM;
-    if (v.label != NULL && range != 0 && range / 4 <= (uint64_t)n)
-        status = number_by_table(ctx, key, (int64_t)range, &v);
-    else if (v.label != NULL)
-        status = number_by_order(ctx, key, &v);
+                            bool labels, mi__values *out) {
+    mi__values v = {.n = n};
+    if (labels && (v.label = mi__alloc(ctx, n, sizeof *v.label)) == NULL)
+        return MI_E_NOMEM;
+    mi_status status = range != 0 && range / 4 <= (uint64_t)n
+                           ? number_by_table(ctx, key, (int64_t)range, &v)
+                           : number_by_order(ctx, key, &v);
     if (status == MI_OK)
         *out = v;
     else
@@ -120,13 +121,13 @@ static void pair_up(void *arg, int64_t begin, int64_t end) {
 }
 
 mi_status mi__values_pair(mi_context *ctx, const mi__values *first, const mi__values *second,
-                          mi__values *out) {
+                          bool labels, mi__values *out) {
     pairing p = {first, second, mi__alloc(ctx, first->n, sizeof *p.key)};
     if (p.key == NULL)
         return MI_E_NOMEM;
     mi__parallel_ranges(ctx, first->n, GRAIN, pair_up, &p);
-    mi_status status = mi__values_number(ctx, first->n, p.key,
-                                         (uint64_t)first->values * (uint64_t)second->values, out);
+    mi_status status = mi__values_number(
+        ctx, first->n, p.key, (uint64_t)first->values * (uint64_t)second->values, labels, out);
     mi__free(ctx, p.key, first->n, sizeof *p.key);
     return status;
 }
@@ -163,7 +164,8 @@ static mi_status number_column(mi_context *ctx, const mi__rows *rows, int64_t at
     whole = whole && least > -0x1p52 && most < 0x1p52; /* differences are exact */
     column c = {.rows = rows, .at = at, .key = key, .least = least, .whole = whole};
     mi__parallel_ranges(ctx, rows->n, GRAIN, fill_keys, &c);
-    return mi__values_number(ctx, rows->n, key, whole ? (uint64_t)(most - least) + 1 : 0, out);
+    return mi__values_number(ctx, rows->n, key, whole ? (uint64_t)(most - least) + 1 : 0, true,
+                             out);
 }
 
 /* Column by column, until all rows are told apart. */
@@ -174,7 +176,7 @@ static mi_status number_columns(mi_context *ctx, const mi__rows *rows, uint64_t 
     for (int64_t j = 1; j < rows->d && v.values < rows->n; j++) {
         mi_status status = number_column(ctx, rows, j, key, &next);
         if (status == MI_OK) {
-            status = mi__values_pair(ctx, &v, &next, &pair);
+            status = mi__values_pair(ctx, &v, &next, true, &pair);
             mi__values_free(ctx, &next);
         }
         mi__values_free(ctx, &v);
@@ -197,7 +199,8 @@ mi_status mi__values_make(mi_context *ctx, const mi__rows *rows, mi__values *out
 mi_status mi__rows_number(mi_context *ctx, const mi__rows *rows, int64_t *label, int64_t *values) {
     mi__values v;
     MI__TRY(mi__values_make(ctx, rows, &v));
-    memcpy(label, v.label, (size_t)rows->n * sizeof *label);
+    for (int64_t i = 0; i < rows->n; i++)
+        label[i] = v.label[i];
     *values = v.values;
     mi__values_free(ctx, &v);
     return MI_OK;
