@@ -20,7 +20,6 @@ int canvas_write(canvas *c, const char *path) {
     if (c->pixels != NULL)
         status = mi_image_write_png(path, c->height, c->width, 3, c->pixels, 0);
     free(c->pixels);
-    c->pixels = NULL;
     return status;
 }
 
@@ -94,4 +93,18 @@ void canvas_number(canvas *c, int y, int x, int scale, int64_t number, int shade
     snprintf(text, sizeof text, "%lld", (long long)number);
     canvas_text(c, y - 5 * scale / 2, x - canvas_text_length(scale, text) / 2, scale, false, text,
                 shade);
+}
+
+static int shade_of(float value) {
+    return value <= 0 ? 0 : value >= 1 ? 255 : (int)(value * 255 + 0.5f);
+}
+
+void canvas_image(canvas *c, int top, int left, int zoom, int side, int channels, const float *x) {
+    for (int p = 0; p < side * side; p++) {
+        const float *pixel = x + p * channels;
+        bool colour = channels == 3;
+        canvas_fill(c, top + p / side * zoom, left + p % side * zoom, zoom, zoom,
+                    shade_of(pixel[0]), shade_of(pixel[colour ? 1 : 0]),
+                    shade_of(pixel[colour ? 2 : 0]));
+    }
 }

@@ -2,22 +2,23 @@
 #ifndef EXAMPLES_CANVAS_H
 #define EXAMPLES_CANVAS_H
 
-/* A picture to draw on: rectangles, words, and a PNG file at the end. */
+/* A picture in the making. What lies outside of it isn't drawn; where there was no memory for it,
+ * canvas_write() says so. */
 
 #include <stdbool.h>
 #include <stdint.h>
 
 typedef struct canvas {
     int height, width;
-    uint8_t *pixels; /* [height][width][3], white at first; NULL if there was no memory */
+    uint8_t *pixels; /* [height][width][3] */
 } canvas;
 
+/* White. */
 canvas canvas_create(int height, int width);
 
-/* Takes the canvas away, too. */
+/* Writes a PNG and gives the memory back; an mi_status. */
 int canvas_write(canvas *c, const char *path);
 
-/* What lies outside is left out. */
 void canvas_fill(canvas *c, int y, int x, int height, int width, int r, int g, int b);
 
 /* In letters of 3 x 5 dots, `scale` pixels a dot, all large; from (y, x) to the right, or from the
@@ -25,7 +26,10 @@ void canvas_fill(canvas *c, int y, int x, int height, int width, int r, int g, i
 void canvas_text(canvas *c, int y, int x, int scale, bool upright, const char *text, int shade);
 int canvas_text_length(int scale, const char *text);
 
-/* A number centred at (y, x). */
+/* The same, centred at (y, x). */
 void canvas_number(canvas *c, int y, int x, int scale, int64_t number, int shade);
+
+/* x is [side][side][channels] in 0 to 1; each of its pixels becomes zoom x zoom. */
+void canvas_image(canvas *c, int top, int left, int zoom, int side, int channels, const float *x);
 
 #endif

@@ -11,10 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int shade_of(float value) {
-    return value <= 0 ? 0 : value >= 1 ? 255 : (int)(value * 255 + 0.5f);
-}
-
 /* Everything that the pictures are drawn from. */
 typedef struct result {
     int64_t images, numbers; /* numbers in one image */
@@ -56,16 +52,6 @@ static int64_t next_surest(const result *r, int cluster, int64_t last) {
     return best;
 }
 
-static void draw_image(canvas *c, const result *r, int64_t image, int top, int left, int zoom) {
-    for (int p = 0; p < r->side * r->side; p++) {
-        const float *pixel = r->x + image * r->numbers + p * r->channels;
-        bool colour = r->channels == 3;
-        canvas_fill(c, top + p / r->side * zoom, left + p % r->side * zoom, zoom, zoom,
-                    shade_of(pixel[0]), shade_of(pixel[colour ? 1 : 0]),
-                    shade_of(pixel[colour ? 2 : 0]));
-    }
-}
-
 static int draw_clusters(const result *r, const char *path) {
     const int columns = 20, gap = 2, margin = 40, zoom = 2, cell = r->side * zoom + gap;
     canvas c = canvas_create(r->classes * cell + gap, margin + columns * cell + gap);
@@ -76,7 +62,8 @@ static int draw_clusters(const result *r, const char *path) {
             image = next_surest(r, r->order[row], image);
             if (image < 0)
                 break;
-            draw_image(&c, r, image, row * cell + gap, margin + j * cell + gap, zoom);
+            canvas_image(&c, row * cell + gap, margin + j * cell + gap, zoom, r->side, r->channels,
+                         r->x + image * r->numbers);
         }
     }
     return canvas_write(&c, path);

@@ -1353,11 +1353,11 @@ class mi_probe_options(Structure):
     struct_size: sizeof(mi_probe_options)
     seed: of weights and batches; 0: the context's
     layers: in front of the last one, as encoder.h has them; read at once. NULL: none
-    batch: samples of a step; 0: 256, or all if there are fewer
+    batch: samples of a step at most, all steps having the same number but for one; 0: 256
     epochs: passes over the samples; 0: 50
     raw: 1: features as they are. 0: each is centred and divided by its standard deviation, as
-        found by mi_probe_fit()
-    rate: of Adam, falling along half a cosine; 0: 1e-2, with layers 1e-3
+        found by mi_probe_fit(); constant ones are left out
+    rate: of Adam, falling along half a cosine; 0: 3e-3, with layers 1e-3
     decay: weight decay; 0: none
     """
 
@@ -3321,15 +3321,16 @@ Trains it on labelled features, from freshly drawn weights: a fit doesn't depend
 before it.
 
 probe: the probe
-n: samples, 1 or more
+n: samples, 1 to 2^32 - 1
 x: [n][d] features
 ld: row stride, 0: d
-label: [n], each in 0 to classes - 1; negative: unknown, left out
+label: [n], each in 0 to classes - 1; negative: unknown, left out: its features are
+    not looked at
 report (out): its struct_size set by the caller; may be NULL
 Returns MI_OK; MI_E_ARG (a label out of range, none known); MI_E_SHAPE; MI_E_NUMERIC (NaN or
-    infinity: the message says where); MI_E_ABI; MI_E_NOMEM. On failure the probe stays as
-    it was
-Note: epochs n (d + layers) classes operations. The same at any number of threads.
+    infinity: the message says where; also a rate or features so large that the network
+    overflows); MI_E_ABI; MI_E_NOMEM. On failure the probe stays as it was
+Note: epochs n d classes operations without layers. The same at any number of threads.
 Since 0.1""",
     ),
     'mi_probe_predict': (
