@@ -21,7 +21,6 @@ typedef struct job {
     bool declared[VARIABLES]; /* discrete, by the caller */
     bool wants_local;
     double *local;
-    mi__answer answer;
     mi_estimate_result result;
 } job;
 
@@ -35,7 +34,7 @@ static mi_status whole(const char *name, int64_t value, int64_t least, int64_t m
 }
 
 static mi_status check_ranges(const mi_estimate_options *o) {
-    MI__TRY(whole("method", o->method, MI_METHOD_AUTO, MI_METHOD_NEURAL));
+    MI__TRY(whole("method", o->method, MI_METHOD_AUTO, MI__METHODS - 1));
     MI__TRY(whole("unit", o->unit, MI_UNIT_NATS, MI_UNIT_BITS));
     MI__TRY(whole("scale", o->scale, MI_SCALE_DEFAULT, MI_SCALE_RANK));
     MI__TRY(whole("k", o->k, 0, INT32_MAX));
@@ -120,36 +119,32 @@ static bool constant(const job *j) {
            (j->samples[Y] != NULL && mi__rows_constant(&j->rows[Y]));
 }
 
-/* Fills in method and scale where they were left open. */
+/* Fills in method and scale where they were left open; auto stays if numbers have to decide. */
 static mi_status decide(job *j) {
     mi_estimate_options *o = &j->options;
-    mi__choice choice = {.method = o->method};
     if (o->method == MI_METHOD_AUTO) {
-        mi__question q = question(j);
+        const mi__question q = question(j);
         if (j->samples[Y] != NULL && constant(j)) /* no method is needed */
-            choice.method = MI_METHOD_DISCRETE;
+            o->method = MI_METHOD_DISCRETE;
         else
-            MI__TRY(mi__method_choose(&q, &choice));
-        j->result.warnings |= choice.warnings;
+            MI__TRY(mi__choose_by_kinds(&q, &o->method));
+        if ((mi__methods[o->method].can & MI__CAN_RESCALE) == 0)
+            o->scale = MI_SCALE_DEFAULT;
     }
-    o->method = choice.method;
-    MI__TRY(mi__method_check(o->method, needs(j)));
     if (o->scale == MI_SCALE_DEFAULT)
-        o->scale = choice.scale != MI_SCALE_DEFAULT ? choice.scale
-                   : j->samples[Y] != NULL          ? mi__methods[o->method].scale
-                                                    : MI_SCALE_NONE;
+        o->scale = j->samples[Y] != NULL ? mi__methods[o->method].scale : MI_SCALE_NONE;
     return MI_OK;
 }
 
-static bool is_neighbour(int32_t method) {
-    return method >= MI_METHOD_KSG && method <= MI_METHOD_GAO;
+static bool uses_neighbours(int32_t method) {
+    return method == MI_METHOD_AUTO || (method >= MI_METHOD_KSG && method <= MI_METHOD_GAO);
 }
 
 /* What can be told from the sizes and kinds alone. */
 static mi_status check_question(const job *j) {
     const mi_estimate_options *o = &j->options;
     const int64_t n = j->rows[X].n;
-    if (is_neighbour(o->method) && o->k >= n)
+    if (uses_neighbours(o->method) && o->k >= n)
         return mi__fail(MI_E_ARG, "k must be below the %" PRId64 " samples, got %d", n, o->k);
     if (o->method == MI_METHOD_ROSS && j->rows[X].discrete == j->rows[Y].discrete)
         return mi__fail(MI_E_UNSUPPORTED,
@@ -187,24 +182,28 @@ static mi_status prepare(job *j) {
 
 static mi_status estimate(job *j) {
     mi_estimate_result *r = &j->result;
-    mi__estimator *estimator = mi__methods[j->options.method].estimator;
+    mi_estimate_options *o = &j->options;
     if (j->wants_local) {
         j->local = mi__alloc(j->ctx, j->rows[X].n, sizeof *j->local);
         if (j->local == NULL)
             return MI_E_NOMEM;
     }
     const mi__question q = question(j);
-    MI__TRY(mi__estimate_once(&q, estimator, &j->answer));
-    r->method = j->options.method;
-    r->unit = j->options.unit;
+    mi__answer answer;
+    if (o->method == MI_METHOD_AUTO)
+        MI__TRY(mi__choose_by_values(&q, &o->method, &answer));
+    else
+        MI__TRY(mi__estimate_once(&q, mi__methods[o->method].estimator, &answer));
+    r->method = o->method;
+    r->unit = o->unit;
     r->n = q.x.n;
-    r->value = j->answer.value;
-    r->cap = j->answer.cap;
-    r->warnings |= j->answer.warnings;
+    r->value = answer.value;
+    r->cap = answer.cap;
+    r->warnings |= answer.warnings;
     if (r->value > 0 && isfinite(r->cap) && r->value >= NEAR_CAP * r->cap)
         r->warnings |= MI_WARNING_CAP;
     r->error = r->low = r->high = r->p_value = r->null_mean = NAN;
-    return mi__estimate_resample(&q, estimator, r->value, r);
+    return mi__estimate_resample(&q, mi__methods[o->method].estimator, r->value, r);
 }
 
 static void store(const job *j, double *local, mi_estimate_result *result) {
@@ -224,8 +223,7 @@ static void store(const job *j, double *local, mi_estimate_result *result) {
 static mi_status answer(job *j, const mi_estimate_options *options) {
     MI__TRY(load_options(j, options));
     MI__TRY(make_rows(j));
-    if (j->options.method != MI_METHOD_AUTO)
-        MI__TRY(mi__method_check(j->options.method, needs(j)));
+    MI__TRY(mi__method_check(j->options.method, needs(j)));
     drop_constant_z(j);
     MI__TRY(decide(j));
     if (!constant(j)) {

@@ -5,8 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-const mi__method mi__methods[MI_METHOD_NEURAL + 1] = {
-    [MI_METHOD_AUTO] = {.name = "auto"},
+const mi__method mi__methods[MI__METHODS] = {
+    [MI_METHOD_AUTO] = {"auto", NULL, MI__CAN_NAMES | MI__CAN_GIVEN | MI__CAN_ENTROPY,
+                        MI_SCALE_RANK, true},
     [MI_METHOD_DISCRETE] = {"discrete", mi__estimate_discrete,
                             MI__CAN_NAMES | MI__CAN_GIVEN | MI__CAN_ENTROPY | MI__CAN_BOOTSTRAP,
                             MI_SCALE_NONE, false},
@@ -26,11 +27,12 @@ const mi__method mi__methods[MI_METHOD_NEURAL + 1] = {
                             MI_SCALE_NONE, false},
     [MI_METHOD_COPULA] = {"copula", mi__estimate_gaussian, MI__CAN_GIVEN | MI__CAN_BOOTSTRAP,
                           MI_SCALE_RANK, true},
-    [MI_METHOD_NEURAL] = {"neural", mi__estimate_neural, MI__CAN_RESCALE, MI_SCALE_STANDARD,
-                          false}};
+    [MI_METHOD_NEURAL] = {"neural", mi__estimate_neural, MI__CAN_RESCALE, MI_SCALE_STANDARD, false},
+    [MI_METHOD_STUDENT] = {"student", mi__estimate_student, MI__CAN_GIVEN | MI__CAN_BOOTSTRAP,
+                           MI_SCALE_RANK, false}};
 
 const char *mi_method_name(int32_t method) {
-    return method >= MI_METHOD_AUTO && method <= MI_METHOD_NEURAL ? mi__methods[method].name : "?";
+    return method >= MI_METHOD_AUTO && method < MI__METHODS ? mi__methods[method].name : "?";
 }
 
 const char *mi_warning_text(int32_t warning) {
@@ -53,9 +55,9 @@ const char *mi_warning_text(int32_t warning) {
 static void list(int32_t needs, char *text, size_t room) {
     int32_t left = 0;
     text[0] = '\0';
-    for (int32_t m = MI_METHOD_DISCRETE; m <= MI_METHOD_NEURAL; m++)
+    for (int32_t m = MI_METHOD_DISCRETE; m < MI__METHODS; m++)
         left += (mi__methods[m].can & needs) == needs;
-    for (int32_t m = MI_METHOD_DISCRETE; m <= MI_METHOD_NEURAL; m++)
+    for (int32_t m = MI_METHOD_DISCRETE; m < MI__METHODS; m++)
         if ((mi__methods[m].can & needs) == needs) {
             const size_t used = strlen(text);
             left--;

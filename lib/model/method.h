@@ -21,17 +21,21 @@ typedef struct mi__method {
     bool ties;     /* equal numbers ruin it */
 } mi__method;
 
-extern const mi__method mi__methods[MI_METHOD_NEURAL + 1]; /* that of auto has a name only */
+#define MI__METHODS (MI_METHOD_STUDENT + 1)
+extern const mi__method mi__methods[MI__METHODS]; /* auto has no estimator */
 
 /* Fails unless a method can all that is needed; the message names those that can. */
 mi_status mi__method_check(int32_t method, int32_t needs);
 
-/* The rule `auto`, for what is asked: a method, the scale that goes with it, and warnings. x, y and
- * z are as the caller gave them. */
-typedef struct mi__choice {
-    int32_t method, scale, warnings;
-} mi__choice;
-mi_status mi__method_choose(const mi__question *question, mi__choice *choice);
+/* -- choose.c: the rule `auto` ------------------------------------------------------------------
+ */
+
+/* What kinds and ties alone decide, of variables as the caller gave them, none of them constant.
+ * MI_METHOD_AUTO: all are numbers, and what they say decides. */
+mi_status mi__choose_by_kinds(const mi__question *question, int32_t *method);
+
+/* Tries methods on columns that have normal scores, and answers by the best. */
+mi_status mi__choose_by_values(const mi__question *question, int32_t *method, mi__answer *answer);
 
 /* -- neural.c ---------------------------------------------------------------------------------- */
 

@@ -48,9 +48,9 @@ def check_methods(tap, work):
     tap.ok(done.returncode == 0, 'a run ends with 0', done.stderr)
     result = last_json(done)
     by = {e['asked']: e for e in result['estimates']}
-    tap.ok(len(by) == 10 and result['x'] == ['a'] and result['unit'] == 'nats' and result['dropped'] == 0,
+    tap.ok(len(by) == 11 and result['x'] == ['a'] and result['unit'] == 'nats' and result['dropped'] == 0,
            'JSON has every method', result)
-    for name in ('auto', 'ksg', 'ksg2', 'gaussian', 'copula', 'gao', 'neural'):
+    for name in ('auto', 'ksg', 'ksg2', 'gaussian', 'copula', 'gao', 'neural', 'student'):
         e = by[name]
         tap.ok(abs(e['value'] - 0.5108) < 0.12 and e['low'] < e['value'] < e['high'] and e['p_value'] == 0.05,
                name + ' finds what is known', e)

@@ -20,7 +20,8 @@ START_TEST(gaussians_by_every_method) {
     } cases[] = {{MI_METHOD_AUTO, 0.04, 1e-2},   {MI_METHOD_HISTOGRAM, 0.06, 1e-9},
                  {MI_METHOD_KSG, 0.04, 1e-9},    {MI_METHOD_KSG2, 0.04, 1e-9},
                  {MI_METHOD_GAO, 0.05, 1e-9},    {MI_METHOD_GAUSSIAN, 0.03, 1e-2},
-                 {MI_METHOD_COPULA, 0.03, 1e-2}, {MI_METHOD_NEURAL, 0.06, 1e-9}};
+                 {MI_METHOD_COPULA, 0.03, 1e-2}, {MI_METHOD_STUDENT, 0.03, 1e-2},
+                 {MI_METHOD_NEURAL, 0.06, 1e-9}};
     const int64_t n = 4000;
     draw_normal(n, 1, 0.8, 1);
     const mi_samples x = samples(xs, n, 1), y = samples(ys, n, 1);
@@ -137,8 +138,8 @@ END_TEST
 
 /* x and y are z and noise: all that they have in common is z. */
 START_TEST(given_a_third) {
-    static const int32_t methods[] = {MI_METHOD_KSG, MI_METHOD_GAO, MI_METHOD_GAUSSIAN,
-                                      MI_METHOD_COPULA, MI_METHOD_AUTO};
+    static const int32_t methods[] = {MI_METHOD_KSG,    MI_METHOD_GAO,     MI_METHOD_GAUSSIAN,
+                                      MI_METHOD_COPULA, MI_METHOD_STUDENT, MI_METHOD_AUTO};
     const int64_t n = 3000;
     mi__random r = mi__random_at(5, 55, 0);
     for (int64_t i = 0; i < n; i++) {
@@ -259,7 +260,7 @@ START_TEST(whole_numbers_are_numbers_again) {
     static int32_t a[2000];
     draw_normal(2000, 1, 0.8, 19);
     for (int i = 0; i < 2000; i++)
-        a[i] = (int32_t)(20 * xs[i]);
+        a[i] = (int32_t)(2000 * xs[i]);
     const mi_samples y = samples(ys, 2000, 1);
     const mi_samples x = {.struct_size = sizeof x, .data = a, .n = 2000, .dtype = MI_DTYPE_I32};
     static const int32_t methods[] = {MI_METHOD_KSG, MI_METHOD_GAUSSIAN, MI_METHOD_COPULA};
@@ -316,17 +317,18 @@ START_TEST(each_warning_once) {
     ck_assert_int_eq(warnings_of(&x, &line, MI_METHOD_GAO), 0);
     for (int64_t i = 0; i < n; i++)
         zs[i] = 0.1;
-    for (int32_t m = MI_METHOD_AUTO; m <= MI_METHOD_NEURAL; m++)
+    for (int32_t m = MI_METHOD_AUTO; m <= MI_METHOD_STUDENT; m++)
         ck_assert_int_eq(warnings_of(&x, &line, m), MI_WARNING_CONSTANT);
 }
 END_TEST
 
 START_TEST(words) {
-    static const char *const methods[] = {"auto", "discrete", "histogram", "ksg",    "ksg2",
-                                          "ross", "gao",      "gaussian",  "copula", "neural"};
-    for (int32_t m = 0; m < 10; m++)
+    static const char *const methods[] = {"auto",   "discrete", "histogram", "ksg",
+                                          "ksg2",   "ross",     "gao",       "gaussian",
+                                          "copula", "neural",   "student"};
+    for (int32_t m = 0; m < 11; m++)
         ck_assert_str_eq(mi_method_name(m), methods[m]);
-    ck_assert_str_eq(mi_method_name(10), "?");
+    ck_assert_str_eq(mi_method_name(11), "?");
     ck_assert_str_eq(mi_method_name(-1), "?");
     for (int32_t w = 1; w <= MI_WARNING_UNSURE; w *= 2) {
         const char *text = mi_warning_text(w);

@@ -19,7 +19,7 @@ START_TEST(constants_tell_nothing) {
     for (int64_t i = 0; i < n; i++)
         zs[i] = 0.25;
     const mi_samples x = samples(xs, n, 1), y = samples(ys, n, 1), c = samples(zs, n, 1);
-    for (int32_t m = MI_METHOD_AUTO; m <= MI_METHOD_NEURAL; m++)
+    for (int32_t m = MI_METHOD_AUTO; m <= MI_METHOD_STUDENT; m++)
         for (int side = 0; side < 3; side++) {
             mi_estimate_options o = by(m);
             o.resamples = o.permutations = 4;
@@ -64,7 +64,7 @@ START_TEST(hostile_options) {
     o = by(MI_METHOD_KSG);                                                                         \
     o.setting;                                                                                     \
     REFUSES(MI_E_ARG, text, &x, &y, NULL, &o)
-    WRONG("method must be in 0 to 9, got 10", method = 10);
+    WRONG("method must be in 0 to 10, got 11", method = 11);
     WRONG("got -1", method = -1);
     WRONG("unit must be in 0 to 1, got 2", unit = 2);
     WRONG("scale must be in 0 to 3, got 4", scale = 4);
@@ -112,12 +112,12 @@ START_TEST(what_methods_cannot) {
     static const int32_t without_z[] = {MI_METHOD_KSG2, MI_METHOD_ROSS, MI_METHOD_NEURAL};
     for (int i = 0; i < 3; i++) {
         o = by(without_z[i]);
-        REFUSES(MI_E_UNSUPPORTED, "discrete, histogram, ksg, gao, gaussian and copula can", &x, &y,
-                &z, &o);
+        REFUSES(MI_E_UNSUPPORTED, "discrete, histogram, ksg, gao, gaussian, copula and student can",
+                &x, &y, &z, &o);
     }
-    static const int32_t no_entropy[] = {MI_METHOD_KSG2, MI_METHOD_ROSS, MI_METHOD_GAO,
-                                         MI_METHOD_COPULA, MI_METHOD_NEURAL};
-    for (int i = 0; i < 5; i++) {
+    static const int32_t no_entropy[] = {MI_METHOD_KSG2,   MI_METHOD_ROSS,   MI_METHOD_GAO,
+                                         MI_METHOD_COPULA, MI_METHOD_NEURAL, MI_METHOD_STUDENT};
+    for (int i = 0; i < 6; i++) {
         o = by(no_entropy[i]);
         FAILS(MI_E_UNSUPPORTED, "discrete, histogram, ksg and gaussian can",
               mi_estimate_entropy(NULL, &x, &o, NULL, &r));
@@ -134,10 +134,14 @@ START_TEST(what_methods_cannot) {
     o = by(MI_METHOD_KSG);
     o.resamples = 10;
     o.resample = MI_RESAMPLE_BOOTSTRAP;
-    REFUSES(MI_E_UNSUPPORTED, "discrete, histogram, gaussian and copula can", &x, &y, NULL, &o);
+    REFUSES(MI_E_UNSUPPORTED, "discrete, histogram, gaussian, copula and student can", &x, &y, NULL,
+            &o);
     o = by(MI_METHOD_COPULA);
     o.scale = MI_SCALE_NONE;
     REFUSES(MI_E_UNSUPPORTED, "copula can't have another scale", &x, &y, NULL, &o);
+    o = by(MI_METHOD_AUTO);
+    o.scale = MI_SCALE_STANDARD;
+    REFUSES(MI_E_UNSUPPORTED, "auto can't have another scale: ", &x, &y, NULL, &o);
     o = by(MI_METHOD_KSG);
     o.permutations = 9;
     REFUSES(MI_E_UNSUPPORTED, "z must be discrete", &x, &x, &y, &o);
@@ -195,7 +199,7 @@ START_TEST(degenerate_numbers) {
                     : kind == 6 ? copysign(1e308, w)
                                 : w;
         }
-        for (int32_t m = MI_METHOD_AUTO; m <= MI_METHOD_NEURAL; m++) {
+        for (int32_t m = MI_METHOD_AUTO; m <= MI_METHOD_STUDENT; m++) {
             mi_samples x = samples(xs, N, 1), y = samples(ys, N, 1);
             if (m == MI_METHOD_ROSS)
                 y.kind = MI_KIND_DISCRETE;
@@ -221,7 +225,7 @@ START_TEST(threads_change_nothing) {
     for (int i = 0; i < N; i++)
         zs[i] = (double)(i % 3);
     const mi_samples x = samples(xs, N, 1), y = samples(ys, N, 1), z = samples(zs, N, 1);
-    for (int32_t m = MI_METHOD_AUTO; m < MI_METHOD_NEURAL; m++) {
+    for (int32_t m = MI_METHOD_AUTO; m <= MI_METHOD_STUDENT; m++) {
         mi_estimate_result first = fresh();
         for (int32_t threads = 1; threads <= 4; threads += 3) {
             mi_context *context;
@@ -249,7 +253,7 @@ START_TEST(every_allocation_may_fail) {
     for (int i = 0; i < N; i++)
         zs[i] = (double)(i % 3);
     const mi_samples x = samples(xs, N, 1), y = samples(ys, N, 1), z = samples(zs, N, 1);
-    for (int32_t m = MI_METHOD_AUTO; m <= MI_METHOD_COPULA; m++)
+    for (int32_t m = MI_METHOD_AUTO; m <= MI_METHOD_STUDENT; m++)
         for (long long fail_at = 1;; fail_at++) {
             failing f = {0};
             mi_context *context;
