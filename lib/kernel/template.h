@@ -82,5 +82,5 @@ static inline void fetch_ahead(const real *p, int64_t count) {
         .max_columns = max_columns, .exp_columns = exp_columns,                                    \
         .exp_rows_columns = exp_rows_columns, .softplus_sum = softplus_sum, .tanh_sum = tanh_sum,  \
         .widen = widen, .narrow = narrow, .lowest = lowest, .lift = lift, .tiles = tiles,          \
-        .slopes = slopes,                                                                          \
+        .slopes = slopes, .nearest = kth_nearest, .within = count_within, .sift = sift,            \
     }
