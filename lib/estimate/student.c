@@ -41,7 +41,8 @@ static mi_status copy_rows(mi_context *ctx, const mi__rows *from, int64_t n, mi_
     if (x == NULL)
         return MI_E_NOMEM;
     for (int64_t i = 0; i < n; i++)
-        memcpy(x + i * from->d, from->x + (i * (from->n / n) + i * (from->n % n) / n) * from->d, (size_t)from->d * sizeof *x);
+        memcpy(x + i * from->d, from->x + (i * (from->n / n) + i * (from->n % n) / n) * from->d,
+               (size_t)from->d * sizeof *x);
     *to = (mi__rows){.n = n, .d = from->d, .x = x};
     return MI_OK;
 }

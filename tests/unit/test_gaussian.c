@@ -149,6 +149,11 @@ START_TEST(test_dependent) {
         near(a.value, b.value, 1e-12);
         ck_assert_int_eq(b.warnings, MI_WARNING_SINGULAR);
     }
+    for (int i = 0; i < N; i++) {
+        z[2 * i] = x[2 * i];
+        z[2 * i + 1] = 5;
+    }
+    ck_assert_int_eq(ASK(numbers(N, 2, z), numbers(N, 2, y), nothing, PLAIN, NULL).warnings, 0);
     mi__answer b = ASK(numbers(N, 2, x), numbers(N, 2, y), numbers(N, 4, wide), PLAIN, local);
     near(b.value, 0, 1e-12); /* x follows from z */
     near(local[17], 0, 1e-12);
@@ -271,6 +276,22 @@ START_TEST(test_sizes) {
              (plain_log_det(n, d, x) + plain_log_det(n, d, y) - plain_log_det(n, 2 * d, all)) / 2,
              1e-12);
     }
+    enum { MANY = 30000 }; /* several shares */
+    double *a = room(4 * MANY), *b = room(2 * MANY), *c = room(2 * MANY), *share = room(MANY);
+    draw_gaussian(1, MANY, 2, 0.5, b, c);
+    for (int64_t i = 0; i < 2 * MANY; i++) {
+        b[i] += i % 10 == 0 ? i * 1e-4 : 0;
+        a[i / 2 * 4 + i % 2] = b[i];
+        a[i / 2 * 4 + 2 + i % 2] = c[i];
+    }
+    ASK(numbers(MANY, 2, b), numbers(MANY, 2, c), nothing, PLAIN, share);
+    near(mean(MANY, share),
+         (plain_log_det(MANY, 2, b) + plain_log_det(MANY, 2, c) - plain_log_det(MANY, 4, a)) / 2,
+         1e-12);
+    free(share);
+    free(c);
+    free(b);
+    free(a);
 }
 END_TEST
 

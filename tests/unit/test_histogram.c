@@ -78,11 +78,15 @@ static double plain_information(const double *a, const double *b, int64_t n, int
 
 START_TEST(test_plain) {
     for (int32_t bins = 2; bins <= 64; bins = bins * 2 + 1)
-        for (int whole = 0; whole < 2; whole++) {
+        for (int whole = 0; whole < 3; whole++) {
             draw_gaussian((uint64_t)bins, N, 1, 0.7, x, y);
-            for (int i = 0; i < N && whole; i++) {
-                x[i] = floor(10 * x[i]) / 10; /* many on borders */
+            for (int i = 0; i < N && whole == 1; i++) {
+                x[i] = floor(10 * x[i]) / 10;
                 y[i] = floor(10 * y[i]) / 10;
+            }
+            for (int i = 0; i < N && whole == 2; i++) { /* all on borders, as they are rounded */
+                const double step = (1001. - 1000) / bins;
+                x[i] = i % (bins + 1) < bins ? i % (bins + 1) * step + 1000 : 1001;
             }
             mi_estimate_options o = cells(bins, MI_BINS_WIDTH);
             mi__answer a = ASK(numbers(N, 1, x), numbers(N, 1, y), nothing, &o, local);
@@ -107,6 +111,11 @@ START_TEST(test_quantiles) {
     near(a.value, log(8), 1e-15);
     a = ASK(numbers(N, 1, x), numbers(N, 1, z), nothing, &o, NULL);
     near(a.value, log(2) / 2 + log(8) / 2, 1e-15); /* one cell of half, four of an eighth */
+    for (int i = 0; i < 8; i++)
+        x[i] = i > 0;
+    o.bins = 4; /* the place of seven equal ones is in their middle */
+    a = ASK(numbers(8, 1, x), names(8, 1, x), nothing, &o, NULL);
+    near(a.value, log(8) / 8 + log(8. / 7) * 7 / 8, 1e-15);
 }
 END_TEST
 

@@ -82,7 +82,6 @@ class _Looks:
                  steps: int) -> None:
         self.reports: list[MineReport] = []
         self._error: BaseException | None = None
-        self._step = 0
         self._ask = progress if callable(progress) else None
         self._shown = show(bool(progress) and self._ask is None, 0, steps)
         self._interrupts = Interrupts()
@@ -92,9 +91,9 @@ class _Looks:
         try:
             with calling_back():
                 now = _report(cast(report, POINTER(_abi.mi_mine_report))[0])
+                before = self.reports[-1] if self.reports else now
                 self.reports.append(now)
-                self._shown.step(f'estimate {now.estimate:.4f}', now.step - self._step)
-                self._step = now.step
+                self._shown.step(f'estimate {now.estimate:.4f}', now.step - before.step)
                 stop = self._ask is not None and bool(self._ask(now))
                 self._interrupts.check()
                 return stop

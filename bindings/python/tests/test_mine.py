@@ -36,7 +36,7 @@ CRITICS = ['additive', 'concat', 'separable', 'bilinear']
 
 @pytest.mark.parametrize('critic', ['additive', 'concat', 'separable'])
 def test_steps_learn(critic):
-    mine = quick(critic=critic, rate=.01, units=32)
+    mine = quick(critic=critic, rate=.003 if critic == 'separable' else .01, units=32)
     for step in range(1, 401):
         report = mine.step(*gaussians(256, seed=step))
     assert report.step == 400 and report.dx is report.dy is None
@@ -78,10 +78,10 @@ def test_gradients_are_those_of_the_loss(critic):
     assert report.dx.shape == x.shape and report.dy.dtype == np.float32
     for a, gradient, place in ((x, report.dx, (3, 1)), (y, report.dy, (5, 0))):
         up, down = a.copy(), a.copy()
-        up[place] += .01
-        down[place] -= .01
+        up[place] += .002
+        down[place] -= .002
         pair = ((up, y), (down, y)) if a is x else ((x, up), (x, down))
-        slope = (loss(*pair[0]) - loss(*pair[1])) / .02
+        slope = (loss(*pair[0]) - loss(*pair[1])) / (up[place] - down[place])
         assert gradient[place] == pytest.approx(slope, rel=.03, abs=2e-4)
 
 
@@ -278,7 +278,8 @@ def test_interrupts():
     with pytest.raises(KeyboardInterrupt):
         mine.fit(X, Y, steps=10**6, check=5, patience=-1, progress=lambda _: interrupt())
     assert signal.getsignal(signal.SIGINT) is before
-    assert mine.step(X, Y).step >= 5
+    mine.step(X, Y)
+    assert len(mine.fit(X, Y, steps=20, check=10, patience=-1).history) == 3
 
 
 @pytest.mark.skipif(not hasattr(signal, 'setitimer'), reason='there are no timers here')
@@ -286,8 +287,11 @@ def test_interrupts_from_outside():
     mine, begin = quick(), time.monotonic()
     timer = threading.Timer(.3, interrupt)
     timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        mine.fit(X, Y, steps=10**8, check=5, patience=-1)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            mine.fit(X, Y, steps=10**8, check=5, patience=-1)
+    finally:
+        timer.cancel()
     assert time.monotonic() - begin < 30
     mine.step(X, Y)
 
