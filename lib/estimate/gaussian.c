@@ -5,7 +5,6 @@
  * 1928); I(x; y | z) keeps the part of (x, z) and of (y, z), less that of z and of (x, y, z). On
  * fewer than ten samples a column there is a warning; there is no limit to what can be said. */
 #include "estimate.h"
-#include "sum.h"
 
 #include "../kernel/kernel.h"
 
@@ -13,24 +12,29 @@
 #include <math.h>
 #include <string.h>
 
-#define FEW 10 /* samples a column */
-#define SINGULAR                                                                                   \
-    1e-12               /* of a column's variance is left: rounding, or what can't be told from it \
-                         */
-#define SHARES 16       /* of the sum over samples, whatever the number of threads */
-#define SHARE_ROWS 4096 /* at least */
-#define SHARE_COLS 512  /* beyond, panels are enough to share */
-#define BLOCK 256       /* samples that are summed up before they are added to others, at most */
-#define BLOCK_NUMBERS 16384       /* in them */
-#define GROUP (4 * MI__TILE_ROWS) /* rows of products: whole tiles, both ways */
-#define PANEL_NUMBERS 32768       /* in the rows that one task makes */
+/* Samples a column. */
+#define FEW 10
+/* What may be left of a column's variance once others are known: less is rounding. */
+#define SINGULAR 1e-12
+/* The sum over samples is split whatever the number of threads, if that takes little room. */
+#define SHARES 16
+#define SHARE_ROWS 4096
+#define SHARE_COLUMNS 512
+/* Samples that are summed up before they are added to others; numbers that they have. */
+#define BLOCK 256
+#define BLOCK_NUMBERS 16384
+/* Rows of products, whole tiles both ways; numbers in those that one task makes. */
+#define GROUP (4 * MI__TILE_ROWS)
+#define PANEL_NUMBERS 32768
+/* Samples, products that are worth a thread of their own. */
 #define GRAIN 512
-#define WORTH 65536 /* products that are worth a thread of their own */
+#define WORTH 65536
 #define LOG_2PI 1.83787706640934548356
 
 /* Columns of z, x and y side by side, less their means and divided by their deviations. */
 typedef struct model {
     const mi__question *q;
+    const mi__kernels *kernels;
     int64_t n, d, ld;
     int64_t begin[4];  /* where z, x and y begin, and y ends */
     double *data;      /* [n][ld] */
@@ -61,7 +65,7 @@ static void free_model(model *m) {
 }
 
 static mi_status make_model(const mi__question *q, model *out) {
-    model m = {.q = q, .n = q->x.n};
+    model m = {.q = q, .kernels = mi__kernels_select(), .n = q->x.n};
     mi_context *ctx = q->ctx;
     int64_t size;
     m.begin[1] = q->z.d;
@@ -70,7 +74,7 @@ static mi_status make_model(const mi__question *q, model *out) {
     m.ld = round_up(m.d, GROUP);
     m.panel = MI__MAX(PANEL_NUMBERS / m.ld / GROUP, 1) * GROUP;
     m.panels = (m.ld + m.panel - 1) / m.panel;
-    m.shares = m.d > SHARE_COLS ? 1 : MI__MAX(MI__MIN(m.n / SHARE_ROWS, SHARES), 1);
+    m.shares = m.d > SHARE_COLUMNS ? 1 : MI__MAX(MI__MIN(m.n / SHARE_ROWS, SHARES), 1);
     m.pieces = MI__MAX(MI__MIN(m.n / GRAIN, (int64_t)ctx->threads), 1);
     if (!mi__multiply(m.n, m.ld, &size) || !mi__multiply(m.ld, m.ld, &size))
         return mi__fail(MI_E_NOMEM, "no memory for %" PRId64 " columns", m.d);
@@ -120,7 +124,6 @@ static void load_columns(void *arg, int64_t begin, int64_t end) {
  * in the cache, and so does the panel. */
 static void multiply_task(void *arg, int64_t task) {
     const model *m = arg;
-    const mi__kernels *kernels = mi__kernels_select();
     const int64_t share = task / m->panels, panel = task % m->panels;
     const int64_t end = m->n * (share + 1) / m->shares;
     const int64_t last = MI__MIN((panel + 1) * m->panel, m->ld);
@@ -138,7 +141,7 @@ static void multiply_task(void *arg, int64_t task) {
                                  .c = m->sums + share * m->ld * m->ld + row * m->ld + row,
                                  .ldc = m->ld,
                                  .add = true};
-            kernels->tiles(&t, 0, MI__MIN(GROUP, m->ld - row) / MI__TILE_ROWS);
+            m->kernels->tiles(&t, 0, MI__MIN(GROUP, m->ld - row) / MI__TILE_ROWS);
         }
 }
 
