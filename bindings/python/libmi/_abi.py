@@ -1397,7 +1397,7 @@ class mi_samples(Structure):
 
     struct_size: sizeof(mi_samples)
     data: [n][d]
-    n: samples, at least 1
+    n: samples, 1 to 2^32 - 1
     d: numbers of each, at least 1; 0: 1
     ld: row stride in elements, 0: d
     dtype: an mi_dtype
