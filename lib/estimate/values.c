@@ -123,7 +123,7 @@ static void sort_groups(mi_context *ctx, mi__order *o, const mi__values *first) 
     int64_t begin = 0;
     for (int64_t g = 0; g < first->values; g++) {
         mi__entry *group = o->entry + begin;
-        mi__order part = {first->count[g], group, o->spare + begin, o->count, 1};
+        mi__order part = {first->count[g], group, o->spare, o->count, 1};
         mi__order_sort(ctx, &part);
         if (part.entry != group)
             memcpy(group, part.entry, (size_t)part.n * sizeof *group);

@@ -374,16 +374,17 @@ START_TEST(test_number_plainly) {
 }
 END_TEST
 
-/* Few values in the first column, many in the second: large groups to sort. */
+/* More pairs than a table is made for: groups to sort, large and small. */
 START_TEST(test_number_groups) {
     enum { MANY = 20000 };
     static double x[2 * MANY];
     static int64_t label[MANY], plain[MANY];
     mi__random r = mi__random_at(1, 2, 3);
-    for (int64_t most = 15000; most < 100000000; most *= 80) {
-        for (int i = 0; i < MANY; i++) {
-            x[2 * i] = i * i % 11;
-            x[2 * i + 1] = (double)mi__random_below(&r, most);
+    static const int64_t sizes[][2] = {{11, 15000}, {53, 2000}, {3001, 2000}, {3001, 100}};
+    for (int s = 0; s < 4; s++) {
+        for (int64_t i = 0; i < MANY; i++) {
+            x[2 * i] = (double)(i % sizes[s][0]);
+            x[2 * i + 1] = (double)mi__random_below(&r, sizes[s][1]);
         }
         mi_context *ctx = threads(2);
         int64_t values;
