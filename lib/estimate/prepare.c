@@ -105,7 +105,8 @@ typedef struct ranking {
     int64_t column;
 } ranking;
 
-/* The runs that begin in a range of the order: their mean rank is (begin + 1 + end) / 2. */
+/* The runs that begin in a range of the order: their mean rank, from 0, is (begin + end - 1) / 2.
+ */
 static void rank_runs(void *arg, int64_t from, int64_t to) {
     const ranking *r = arg;
     const mi__entry *entry = r->order->entry;
@@ -114,14 +115,12 @@ static void rank_runs(void *arg, int64_t from, int64_t to) {
         from++;
     for (int64_t begin = from, end; begin < to; begin = end) {
         end = mi__order_run(r->order, begin);
-        double p = (double)(begin + end) / (2 * (double)r->rows->n);
-        double quantile = mi__normal_quantile(p);
         for (int64_t i = begin; i < end; i++)
-            x[entry[i].row * r->rows->d] = quantile;
+            x[entry[i].row * r->rows->d] = (double)(begin + end);
     }
 }
 
-static mi_status rank_columns(mi_context *ctx, const mi__rows *rows) {
+mi_status mi__rows_rank(mi_context *ctx, const mi__rows *rows) {
     mi__order order;
     MI__TRY(mi__order_make(ctx, rows->n, &order));
     for (int64_t j = 0; j < rows->d; j++) {
@@ -130,6 +129,19 @@ static mi_status rank_columns(mi_context *ctx, const mi__rows *rows) {
         mi__parallel_ranges(ctx, rows->n, GRAIN, rank_runs, &r);
     }
     mi__order_free(ctx, &order);
+    return MI_OK;
+}
+
+static void normalize(void *arg, int64_t begin, int64_t end) {
+    const mi__rows *rows = arg;
+    double *x = (double *)rows->x;
+    for (int64_t i = begin * rows->d; i < end * rows->d; i++)
+        x[i] = mi__normal_quantile(x[i] / (2 * (double)rows->n));
+}
+
+static mi_status rank_columns(mi_context *ctx, const mi__rows *rows) {
+    MI__TRY(mi__rows_rank(ctx, rows));
+    mi__parallel_ranges(ctx, rows->n, MI__MAX(GRAIN / rows->d, 1), normalize, (void *)rows);
     return MI_OK;
 }
 
