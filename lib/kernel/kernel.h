@@ -60,6 +60,15 @@ typedef struct mi__tiles {
     bool add;
 } mi__tiles;
 
+/* Pairs of samples: rows first to last - 1 of a, each with its own row of b and with `k` others,
+ * shift[t] rows further on, modulo n. */
+typedef struct mi__pairing {
+    int64_t n, c; /* rows of a and b; hidden units, which are relu(a + b) */
+    int64_t first, last, k;
+    const int64_t *shift; /* [k], 1 to n - 1, each another */
+    const void *a, *b;    /* [n][c] */
+} mi__pairing;
+
 typedef struct mi__kernels {
     const char *name; /* "reference", "generic", "avx2", "avx512", "float64" */
     size_t real;      /* bytes of an element */
@@ -190,6 +199,24 @@ typedef struct mi__kernels {
     /* p = a / total, g = row + column - ln p, infinite where p is 0; sum of p g. g may be a. */
     double (*slopes)(int64_t n, const double *a, double total, double row, const double *column,
                      double *g);
+
+    /* -- pairs: own [rows] and others [rows][k] are scores, weight . relu(a + b) + bias, that are
+     * made without their units; or units, [rows][c] and [rows][k][c]. */
+
+    void (*pair_scores)(mi_context *ctx, const mi__pairing *p, const void *weight, double bias,
+                        void *own, void *others);
+    void (*pair_units)(mi_context *ctx, const mi__pairing *p, void *own, void *others);
+    /* Back, from the gradients of all rows: first is 0, last is n. */
+    void (*pair_scores_backward)(mi_context *ctx, const mi__pairing *p, const void *weight,
+                                 const void *down, const void *dothers, void *da, void *db,
+                                 void *dweight);
+    void (*pair_units_backward)(mi_context *ctx, const mi__pairing *p, const void *down,
+                                const void *dothers, void *da, void *db);
+
+    /* -- random numbers, on the calling thread: first to first + n - 1 of a stream, see mi/random.h.
+     * Whatever the table: uniform ones are the same, normal ones but for rounding. */
+    void (*uniforms)(uint64_t seed, uint64_t stream, int64_t first, int64_t n, void *out);
+    void (*normals)(uint64_t seed, uint64_t stream, int64_t first, int64_t n, void *out);
 } mi__kernels;
 
 extern const mi__kernels mi__kernels_f64;       /* the reference in double */

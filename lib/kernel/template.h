@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Included by a file that defines MI__REAL, before the *_tmpl.c: each such file holds the kernels
  * in its own precision and for its own instruction set, all static, and one table of them. */
+#include "../base/random.h"
 #include "blas.h"
 
 #include <float.h>
@@ -82,5 +83,7 @@ static inline void fetch_ahead(const real *p, int64_t count) {
         .max_columns = max_columns, .exp_columns = exp_columns,                                    \
         .exp_rows_columns = exp_rows_columns, .softplus_sum = softplus_sum, .tanh_sum = tanh_sum,  \
         .widen = widen, .narrow = narrow, .lowest = lowest, .lift = lift, .tiles = tiles,          \
-        .slopes = slopes,                                                                          \
+        .slopes = slopes, .uniforms = uniforms, .normals = normals,                                \
+        .pair_scores = pair_scores, .pair_scores_backward = pair_scores_backward,                  \
+        .pair_units = pair_units, .pair_units_backward = pair_units_backward,                      \
     }

@@ -96,6 +96,10 @@ INLINE vec exp_power(vec y, vec n, vec x) {
     return _mm512_maskz_scalef_ps(_mm512_cmp_ps_mask(x, broadcast(NORMAL_LN), _CMP_NLT_UQ), y, n);
 }
 
+INLINE vec root(vec x) {
+    return _mm512_sqrt_ps(x);
+}
+
 INLINE vec magnitude(vec x) {
     return _mm512_abs_ps(x);
 }
@@ -214,6 +218,10 @@ INLINE vec times_power(vec x, vec n) {
 INLINE vec exp_power(vec y, vec n, vec x) {
     y = choose(less(broadcast(GREATEST_LN), x), broadcast(INFINITY), times_power(y, n));
     return _mm256_andnot_ps(less(x, broadcast(NORMAL_LN)), y);
+}
+
+INLINE vec root(vec x) {
+    return _mm256_sqrt_ps(x);
 }
 
 INLINE vec magnitude(vec x) {
@@ -337,6 +345,10 @@ INLINE vec times_power(vec x, vec n) {
 INLINE vec exp_power(vec y, vec n, vec x) {
     y = choose(less(broadcast(GREATEST_LN), x), broadcast(INFINITY), times_power(y, n));
     return choose(less(x, broadcast(NORMAL_LN)), broadcast(0), y);
+}
+
+INLINE vec root(vec x) {
+    return (vec){sqrtf(x[0]), sqrtf(x[1]), sqrtf(x[2]), sqrtf(x[3])};
 }
 
 INLINE vec magnitude(vec x) {
