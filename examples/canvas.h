@@ -5,6 +5,7 @@
 /* A picture in the making. What lies outside of it isn't drawn; where there was no memory for it,
  * canvas_write() says so. */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct canvas {
@@ -20,7 +21,12 @@ int canvas_write(canvas *c, const char *path);
 
 void canvas_fill(canvas *c, int y, int x, int height, int width, int r, int g, int b);
 
-/* In digits of 3 x 5 dots, `scale` pixels a dot, centred at (y, x). */
+/* In letters of 3 x 5 dots, `scale` pixels a dot, all large; from (y, x) to the right, or from the
+ * bottom up. */
+void canvas_text(canvas *c, int y, int x, int scale, bool upright, const char *text, int shade);
+int canvas_text_length(int scale, const char *text);
+
+/* The same, centred at (y, x). */
 void canvas_number(canvas *c, int y, int x, int scale, int64_t number, int shade);
 
 /* x is [side][side][channels] in 0 to 1; each of its pixels becomes zoom x zoom. */

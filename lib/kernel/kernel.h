@@ -13,7 +13,7 @@
  * not depend on the number of threads, so that results don't either; the reference's product()
  * alone leaves that to the BLAS. */
 
-#include "../base/base.h"
+#include "search.h"
 
 typedef struct mi__map {
     int64_t n, h, w, c;
@@ -217,6 +217,19 @@ typedef struct mi__kernels {
      * Whatever the table: uniform ones are the same, normal ones but for rounding. */
     void (*uniforms)(uint64_t seed, uint64_t stream, int64_t first, int64_t n, void *out);
     void (*normals)(uint64_t seed, uint64_t stream, int64_t first, int64_t n, void *out);
+
+    /* -- neighbours in float64, see search.h: on the calling thread, for the points of the leaves
+     * begin to end - 1; what is found is stored by the callers' rows. */
+
+    /* The distance of the k-th nearest other point, k at most MI__MOST_NEAREST and less than n. */
+    void (*nearest)(const mi__tree *t, int32_t k, int64_t begin, int64_t end, double *distance);
+    /* How many points, itself included, are nearer than the row's radius. */
+    void (*within)(const mi__tree *t, const double *radius, int64_t begin, int64_t end,
+                   int32_t *count);
+    /* The points of `blocks` blocks that no column puts more than `most` away from the query: a bit
+     * each. Whether there are any. */
+    bool (*sift)(const mi__sieve *s, int64_t block, int64_t blocks, const uint8_t *query,
+                 uint8_t most, uint64_t *mask);
 } mi__kernels;
 
 extern const mi__kernels mi__kernels_f64;       /* the reference in double */

@@ -86,4 +86,5 @@ static inline void fetch_ahead(const real *p, int64_t count) {
         .slopes = slopes, .uniforms = uniforms, .normals = normals,                                \
         .pair_scores = pair_scores, .pair_scores_backward = pair_scores_backward,                  \
         .pair_units = pair_units, .pair_units_backward = pair_units_backward,                      \
+        .nearest = kth_nearest, .within = count_within, .sift = sift,                              \
     }

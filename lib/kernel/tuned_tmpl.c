@@ -39,3 +39,5 @@
 #include "direct_weight_tmpl.c"
 
 #include "convolve_tmpl.c"
+
+#include "search_tmpl.c"

@@ -317,7 +317,11 @@ mi_status mi_mine_step(mi_mine *m, int64_t n, const float *x, const float *y, fl
     MI__TRY(check_call(m, n, x, y, 2));
     if (report != NULL)
         MI__TRY(mi__report_check(report, sizeof *report, sizeof *report, "mi_mine_report"));
-    MI__TRY(mi__mine_batch(m, n, x, y, false, 0, true, gx != NULL || gy != NULL, &b));
+    const bool want_dx = gx != NULL || gy != NULL;
+    if (want_dx && mi__scaling_base_width(m->scaling) > 0)
+        return mi__fail(MI_E_UNSUPPORTED,
+                        "gx and gy must be NULL where scores start from Gaussians");
+    MI__TRY(mi__mine_batch(m, n, x, y, false, 0, true, want_dx, &b));
     MI__TRY(mi__mine_learn(m, &b, &result));
     if (gx != NULL)
         mi__reals_to_float(m->k->real, n * m->dx, b.gx, gx);

@@ -70,6 +70,13 @@ double *mi__scaling_numbers(mi__scaling *s, int64_t *count) {
     return s->numbers;
 }
 
+bool mi__scaling_valid(const mi__scaling *s, const double *numbers) {
+    if (s->kind != MI_SCALE_RANK)
+        return true;
+    const double knots = numbers[s->knots - s->numbers];
+    return knots >= 1 && knots <= MI__KNOTS;
+}
+
 int32_t mi__scaling_kind(const mi__scaling *s) {
     return s->kind;
 }

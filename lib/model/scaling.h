@@ -25,6 +25,8 @@ mi_status mi__scaling_find(mi__scaling *s, const mi__sides *samples);
 
 /* What was found, for a file. */
 double *mi__scaling_numbers(mi__scaling *s, int64_t *count);
+/* Whether numbers of a file can be such. */
+bool mi__scaling_valid(const mi__scaling *s, const double *numbers);
 int32_t mi__scaling_kind(const mi__scaling *s);
 bool mi__scaling_gaussian(const mi__scaling *s);
 

@@ -5,7 +5,7 @@ Information is in nats. Arrays go through without a copy, or with an error that 
 them. `libmi.torch`, `libmi.jax`, `libmi.sklearn` and `libmi.plot` need the packages of those names
 and are imported on their own.
 """
-from . import _abi, prior, score
+from . import _abi, discrete, prior, random, score
 from ._errors import (AbiError, ArgumentError, CancelledError, DTypeError, Error, FileError,
                       FormatError, InfeasibleError, InternalError, NumericError, OutOfMemoryError,
                       ShapeError, StateError, UnsupportedError)
@@ -15,19 +15,24 @@ from .cluster import Cluster, Progress, Report, Row, Score
 from .context import Context
 from .dataset import Dataset, Images
 from .encoder import Encoder, ParameterInfo
+from .estimate import Estimate, EstimateWarning, entropy, mutual_information
 from .iic import IIC, IICGradients, IICResult, Merged, joint_loss, merge
 from .image import write_png
+from .mine import Mine, MineFit, MineReport
 from .optimizer import Optimizer
 from .pairs import Pairs, Sizes, Times, plain
+from .probe import Probe, ProbeReport
 from .version import build_info, library_version
 
 __all__ = ['AbiError', 'ArgumentError', 'Assignment', 'Bound', 'BoundInfo', 'BoundParam',
            'BoundResult', 'BoundState', 'CancelledError', 'Cluster', 'Context', 'DTypeError',
-           'Dataset', 'Encoder', 'Error', 'FileError', 'FormatError', 'IIC', 'IICGradients',
-           'IICResult', 'Images', 'InfeasibleError', 'InternalError', 'Matching', 'Merged',
-           'NumericError', 'Optimizer', 'OutOfMemoryError', 'Pairs', 'ParameterInfo', 'Progress',
-           'Report', 'Row', 'Score', 'ShapeError', 'Sizes', 'StateError', 'Times',
-           'UnsupportedError', 'bounds', 'build_info', 'joint_loss', 'library_version',
-           'linear_sum_assignment', 'merge', 'plain', 'prior', 'score', 'write_png']
+           'Dataset', 'Encoder', 'Error', 'Estimate', 'EstimateWarning', 'FileError',
+           'FormatError', 'IIC', 'IICGradients', 'IICResult', 'Images', 'InfeasibleError',
+           'InternalError', 'Matching', 'Merged', 'Mine', 'MineFit', 'MineReport', 'NumericError',
+           'Optimizer', 'OutOfMemoryError', 'Pairs', 'ParameterInfo', 'Probe', 'ProbeReport',
+           'Progress', 'Report', 'Row', 'Score', 'ShapeError', 'Sizes', 'StateError', 'Times',
+           'UnsupportedError', 'bounds', 'build_info', 'discrete', 'entropy', 'joint_loss',
+           'library_version', 'linear_sum_assignment', 'merge', 'mutual_information', 'plain',
+           'prior', 'random', 'score', 'write_png']
 
 __version__ = '.'.join(map(str, _abi.VERSION))

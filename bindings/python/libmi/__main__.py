@@ -10,6 +10,8 @@ import libmi
 from libmi import _library
 
 TOUR = '''\
+How much x tells about y, of NumPy arrays, tables and lists
+  mutual_information, entropy, discrete, Mine           with errors and p-values
 Objectives on NumPy arrays, value and gradient
   Bound                  17 bounds on mutual information: infonce, mine, ...
   IIC, prior             invariant information clustering; priors on codes
@@ -17,12 +19,12 @@ Clustering without labels
   Dataset, Pairs, Encoder, Optimizer, Cluster           images, from Python
   libmi.sklearn          IICClusterer, for scikit-learn
 Also
-  linear_sum_assignment, score, write_png               as their names say
+  linear_sum_assignment, score, Probe, write_png        as their names say
   libmi.torch, libmi.jax, libmi.plot                    with these packages
 
 Try
   python -c "import libmi; print(*(b.name for b in libmi.bounds()))"
-  python -c "import libmi; print(libmi.linear_sum_assignment([[4,1],[2,0]]))"
+  python -c "import libmi; print(libmi.discrete.entropy([1,1,2], unit='bits'))"
   python -c "import libmi; print(libmi.Dataset.digits(3)[0][1])"
 
 help(libmi.Cluster) and so on; the tutorial is docs/python.md of the source.'''

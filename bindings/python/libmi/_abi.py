@@ -77,6 +77,7 @@ MI_METHOD_GAO = 6  # "gao"
 MI_METHOD_GAUSSIAN = 7  # "gaussian"
 MI_METHOD_COPULA = 8  # "copula"
 MI_METHOD_NEURAL = 9  # "neural"
+MI_METHOD_STUDENT = 10  # "student": not for entropies
 
 # mi_metric: The distance between two samples of one variable; between pairs it is the greater of
 # x's and y's.
@@ -256,6 +257,7 @@ ENUMS = {
         'MI_METHOD_GAUSSIAN': MI_METHOD_GAUSSIAN,
         'MI_METHOD_COPULA': MI_METHOD_COPULA,
         'MI_METHOD_NEURAL': MI_METHOD_NEURAL,
+        'MI_METHOD_STUDENT': MI_METHOD_STUDENT,
     },
     'mi_metric': {
         'MI_METRIC_MAX': MI_METRIC_MAX,
@@ -959,8 +961,8 @@ class mi_estimate_result(Structure):
     warnings: mi_warning flags
     reserved0: 0
     n: samples
-    value: the estimate. Infinite only for gaussian, copula (one variable is a linear function of
-        the other) and for entropies of numbers (ties)
+    value: the estimate. Infinite only for gaussian, copula, student (one variable is a linear
+        function of the other) and for entropies of numbers (ties)
     cap: the most that the method can say; infinite if there is no limit
     error: standard error; NaN unless resamples was set
     low: the interval, likewise
@@ -2459,19 +2461,19 @@ Estimates the mutual information of x and y, or, given z, I(x; y | z).
 context: for memory, threads and seed; may be NULL
 x: n samples
 y: as many
-z: as many; NULL: nothing is given. discrete, histogram, ksg, gao, gaussian
-    and copula can; auto takes one of these
+z: as many; NULL: nothing is given. discrete, histogram, ksg, gao, gaussian,
+    copula and student can; auto takes one of these
 options: NULL for the defaults
 local (out): [n], receives each sample's share: their mean is the value but for
-    corrections of bias (gaussian: all but for them); NULL: not wanted
+    corrections of bias (gaussian, student: all but for them); NULL: not wanted
 result (out): its struct_size set by the caller
 Returns MI_OK; MI_E_ARG (a member out of range, k >= n, ...); MI_E_SHAPE (n differs);
     MI_E_NUMERIC (NaN or infinity: the message says where); MI_E_UNSUPPORTED (a method
     that can't what is asked: the message says which can); MI_E_ABI; MI_E_NOMEM. On failure
     no output is written
-Note: discrete O(n log n); histogram O(n); gaussian O(n d^2 + d^3); neighbours O(n log n) in few
-    columns, O(n^2 d) in many; memory O(n d) for all of them. Each resample and each
-    permutation takes that time again. The same at any number of threads
+Note: discrete O(n log n); histogram O(n); gaussian O(n d^2 + d^3), student some ten times that;
+    neighbours O(n log n) in few columns, O(n^2 d) in many; memory O(n d) for all of them.
+    Each resample and each permutation takes that time again. The same at any number of threads
 Note: A constant variable gives 0 with a warning, whatever the method
 Since 0.1""",
     ),

@@ -33,14 +33,15 @@ def address(array: np.ndarray | None) -> int | None:
         return array.ctypes.data
 
 
-def _view(value: Any, name: str, dtypes: Sequence[np.dtype]) -> np.ndarray:
+def read(value: Any, name: str) -> tuple[np.ndarray, bool]:
+    """Any array, of any type; and whether it is a new one, of a list or a number."""
     if value is None:
         raise DTypeError(f'{name} is None: an array is needed')
     if isinstance(value, np.ma.MaskedArray):
         raise DTypeError(f'{name} is a masked array: give {name}.data and leave rows out, '
                          'or a mask where there is one')
     if isinstance(value, np.ndarray):
-        return value
+        return value, False
     dlpack = hasattr(value, '__dlpack__')
     try:
         found = np.from_dlpack(value) if dlpack else np.asarray(value)
@@ -49,9 +50,13 @@ def _view(value: Any, name: str, dtypes: Sequence[np.dtype]) -> np.ndarray:
         advice = ' (it has to lie in the memory of the processor: .cpu(), .detach())'
         raise DTypeError(f'{name}, a {type(value).__name__}, cannot be read: {reason}'
                          f'{advice if dlpack else ""}') from error
-    if dlpack or hasattr(value, '__array_interface__') or hasattr(value, '__array__'):
-        return found
-    return _converted(found, name, value, dtypes[-1])
+    return found, not (dlpack or hasattr(value, '__array_interface__')
+                       or hasattr(value, '__array__'))
+
+
+def _view(value: Any, name: str, dtypes: Sequence[np.dtype]) -> np.ndarray:
+    found, new = read(value, name)
+    return _converted(found, name, value, dtypes[-1]) if new else found
 
 
 def _converted(found: np.ndarray, name: str, value: Any, dtype: np.dtype) -> np.ndarray:
@@ -101,7 +106,7 @@ def array(value: Any, name: str, dtypes: Sequence[np.dtype] = FLOATS,
     if shape is not None and not _fits(a.shape, shape):
         raise ShapeError(f'{name} has shape {a.shape}, {_form(shape)} is needed')
     flags = a.flags
-    if not flags.c_contiguous and not (rows and _has_rows(a)):
+    if not flags.c_contiguous and not (rows and has_rows(a)):
         raise ShapeError(f'{name} has strides {a.strides} of bytes, its elements do not lie '
                          f'{"together in rows" if rows else "together"}: '
                          f'give numpy.ascontiguousarray({name})')
@@ -134,7 +139,8 @@ def _fits(shape: tuple[int, ...], wanted: Sequence[int | None]) -> bool:
     return True
 
 
-def _has_rows(a: np.ndarray) -> bool:
+def has_rows(a: np.ndarray) -> bool:
+    """Whether it is a matrix whose rows lie together each, at any distance: see `stride`."""
     size = a.itemsize
     return (a.ndim == 2 and (a.strides[1] == size or a.shape[1] == 1)
             and a.strides[0] >= size * a.shape[1] and a.strides[0] % size == 0)

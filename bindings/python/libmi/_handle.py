@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from contextlib import contextmanager
 from ctypes import byref, c_void_p
-from typing import Any, Callable, TypeVar
+from typing import Any, Callable, Iterator, TypeVar
 
 from ._errors import StateError, check
 from ._library import lib
@@ -33,8 +34,21 @@ def _end(destroy: Callable[[int], None], pointer: int, generation: int) -> None:
         destroy(pointer)  # a forked process leaves to the system what may be half done
 
 
-#: threads that run a log callback, in the middle of a call; see context.py
+#: threads that run a callback, in the middle of a call
 in_callback: set[int] = set()
+
+
+@contextmanager
+def calling_back() -> Iterator[None]:
+    """In a callback: handles that are at work cannot be used."""
+    thread = threading.get_ident()
+    nested = thread in in_callback
+    in_callback.add(thread)
+    try:
+        yield
+    finally:
+        if not nested:
+            in_callback.discard(thread)
 
 
 class Handle:

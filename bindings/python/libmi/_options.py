@@ -36,6 +36,11 @@ def _words(enum: str) -> dict[str, int]:
     return {c[len(prefix):].lower().replace('_', '-'): v for c, v in constants.items()}
 
 
+def flags(value: int, enum: str) -> tuple[str, ...]:
+    """The words for the flags that are set."""
+    return tuple(word for word, flag in _words(enum).items() if value & flag)
+
+
 def whole(value: Any, name: str, bits: int = 64, *, signed: bool = True) -> int:
     """An integer that fits; ctypes would cut it silently."""
     try:

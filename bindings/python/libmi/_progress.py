@@ -13,9 +13,9 @@ class Bar:
     def __init__(self, kind: Any, done: int, total: int) -> None:
         self._bar = kind(initial=done, total=total, unit='step')
 
-    def step(self, text: str) -> None:
+    def step(self, text: str, steps: int = 1) -> None:
         self._bar.set_postfix_str(text, refresh=False)
-        self._bar.update()
+        self._bar.update(steps)
 
     def say(self, text: str) -> None:
         self._bar.write(text, file=sys.stderr)
@@ -37,8 +37,8 @@ class Line:
             sys.stderr.write(f'\r\033[K{text}')
             sys.stderr.flush()
 
-    def step(self, text: str) -> None:
-        self._done += 1
+    def step(self, text: str, steps: int = 1) -> None:
+        self._done += steps
         if time.monotonic() - self._shown > 0.2 or self._done == self._total:
             self._shown = time.monotonic()
             self._write(f'step {self._done} of {self._total}, {text}')
@@ -56,7 +56,7 @@ class Line:
 class Silence:
     """Nothing is shown."""
 
-    def step(self, text: str) -> None:
+    def step(self, text: str, steps: int = 1) -> None:
         pass
 
     def say(self, text: str) -> None:

@@ -18,7 +18,7 @@ from ._errors import ShapeError, check
 from ._gradients import gradients, ld, like, mask_of
 from ._handle import Handle
 from ._library import lib
-from ._options import above_0, at_least, real, sized, text, whole
+from ._options import above_0, at_least, flags, real, sized, text, whole
 
 
 class BoundParam(NamedTuple):
@@ -73,16 +73,16 @@ class BoundResult(NamedTuple):
     @property
     def at_cap(self) -> bool:
         """Whether the estimate is within 5 % of its cap, so that the truth may well be more."""
-        return bool(lib.mi_bound_at_cap(byref(_abi.mi_bound_result(
-            sizeof(_abi.mi_bound_result), self.estimate, self.loss, self.cap))))
+        return at_cap(self.estimate, self.cap)
+
+
+def at_cap(estimate: float, cap: float) -> bool:
+    """Whether an estimate is within 5 % of its cap."""
+    return bool(lib.mi_bound_at_cap(byref(_abi.mi_bound_result(_RESULT_SIZE, estimate, 0, cap))))
 
 
 def _word(constant: str) -> str:
     return constant.rpartition('_')[2].lower()
-
-
-def _words(flags: int, enum: str) -> tuple[str, ...]:
-    return tuple(_word(name) for name, value in _abi.ENUMS[enum].items() if flags & value)
 
 
 def _param(kind: bytes, index: int) -> BoundParam:
@@ -100,8 +100,8 @@ def _kinds() -> dict[str, BoundInfo]:
     while lib.mi_bound_list(len(kinds), byref(info)) == _abi.MI_OK:
         name = info.name.decode()
         kinds[name] = BoundInfo(
-            name, info.summary.decode(), sides[info.side], _words(info.shapes, 'mi_bound_shape'),
-            _words(info.traits, 'mi_bound_trait'), info.cap.decode(), info.variance.decode(),
+            name, info.summary.decode(), sides[info.side], flags(info.shapes, 'mi_bound_shape'),
+            flags(info.traits, 'mi_bound_trait'), info.cap.decode(), info.variance.decode(),
             info.citation.decode(), tuple(_param(info.name, i) for i in range(info.params)))
     return kinds
 

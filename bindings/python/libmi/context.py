@@ -7,12 +7,13 @@ import logging
 import os
 import threading
 import weakref
+from contextlib import contextmanager
 from ctypes import byref
-from typing import Callable
+from typing import Callable, Iterator
 
 from . import _abi
 from ._errors import ArgumentError
-from ._handle import Handle, expect, in_callback
+from ._handle import Handle, _Process, calling_back, expect
 from ._library import lib
 from ._options import fill
 
@@ -29,13 +30,9 @@ _logs: 'weakref.WeakValueDictionary[int, Context]' = weakref.WeakValueDictionary
 def _log(user: int | None, level: int, message: bytes) -> None:
     context = _logs.get(user or 0)
     receive = context._log if context is not None else None
-    thread = threading.get_ident()
-    in_callback.add(thread)
-    try:
+    with calling_back():
         (receive or logger.log)(_LEVELS.get(level, logging.INFO),
                                 message.decode('utf-8', 'replace'))
-    finally:
-        in_callback.discard(thread)
 
 
 class Context(Handle):
@@ -58,10 +55,37 @@ class Context(Handle):
         options.log = _log
         options.log_user = number
         self._log = log
+        self._borrowers = 0
         _logs[number] = self
         self._open('mi_context_create', byref(options))
         with self._turn:
             self._threads: int = lib.mi_context_threads(self._pointer)
+
+    @contextmanager
+    def _borrowed(self) -> Iterator[int]:
+        """The pointer for a call that may take long. Meanwhile others may use it, and close it."""
+        with self._turn:
+            pointer = self._pointer
+            self._borrowers += 1
+        try:
+            yield pointer
+        finally:
+            with self._lock:
+                self._borrowers -= 1
+                last = self._borrowers == 0 and self.closed
+            if last:
+                self._end()
+
+    def close(self) -> None:
+        """Ends the handle, after the calls that are at work with it; once more does nothing."""
+        if self.closed or self._generation != _Process.generation:
+            super().close()
+            return
+        with self._turn:
+            self._address = None
+            busy = self._borrowers > 0
+        if not busy:
+            self._end()
 
     @property
     def threads(self) -> int:

@@ -16,6 +16,12 @@ _ZEROS = {'rate': None, 'beta1': WEIGHTLESS, 'beta2': WEIGHTLESS, 'epsilon': Non
           'gamma': None}
 
 
+def options(**words: Any) -> _abi.mi_optimizer_options:
+    """What `Optimizer` is told by its keywords, for C."""
+    return fill(_abi.mi_optimizer_options, words,
+                {'kind': 'mi_optimizer_kind', 'schedule': 'mi_schedule'}, _ZEROS)
+
+
 class Optimizer(Handle):
     """An optimizer of all learnt parameters of an encoder, which it takes turns with.
 
@@ -32,10 +38,9 @@ class Optimizer(Handle):
     warmup : steps in which the rate grows from 0; None: 0
     """
 
-    def __init__(self, encoder: Encoder, kind: str = 'adam', **options: Any) -> None:
+    def __init__(self, encoder: Encoder, kind: str = 'adam', **words: Any) -> None:
         expect(encoder, Encoder, 'encoder')
-        filled = fill(_abi.mi_optimizer_options, {'kind': kind, **options},
-                      {'kind': 'mi_optimizer_kind', 'schedule': 'mi_schedule'}, _ZEROS)
+        filled = options(kind=kind, **words)
         self._encoder = encoder
         self._kind = kind
         with encoder._turn:

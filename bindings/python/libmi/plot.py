@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Pictures with matplotlib: training curves, confusion matrices, sheets of images.
+"""Pictures with matplotlib: curves of trainings and of critics, confusion matrices, tables of
+mutual information, sheets of images.
 
 Each function draws on the Axes that it is given, or on a new figure, and returns the Axes.
 Nothing is shown or saved: `ax.figure.savefig('curves.png')`. The new figure is outside pyplot,
@@ -19,6 +20,7 @@ import numpy as np
 from . import score
 from ._errors import FormatError, ShapeError
 from .cluster import Row
+from .mine import MineFit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -107,6 +109,62 @@ def _read(path: Any) -> tuple:
             np.array([b[4] for b in best]))
 
 
+def learning(fit: MineFit, truth: float | None = None, ax: Axes | None = None) -> Axes:
+    """How a critic learned: the bound on the validation samples at each look, and the estimate.
+
+    Parameters
+    ----------
+    fit : what `Mine.fit` returned
+    truth : a line for it, if it is known
+    ax : where to draw, of `plt.subplots()` to be shown; None: on a new figure, to be saved
+    """
+    if not fit.history:
+        raise FormatError('the fit has no looks: make more steps, or give a smaller check')
+    ax = _axes(ax, 6.4, 4)
+    ax.plot([look.step for look in fit.history], [look.estimate for look in fit.history],
+            color=_LOSS, marker='.' if len(fit.history) < 30 else None, label='validation')
+    ax.errorbar(fit.best_step, fit.estimate, 1.96 * fit.error, color=_ACCURACY, marker='o',
+                capsize=3, label='estimate on the test samples')
+    if truth is not None:
+        ax.axhline(truth, color='#222222', linewidth=1, linestyle=':', label='truth')
+    ax.set(xlabel='step', ylabel='estimate, nats')
+    ax.spines[['top', 'right']].set_visible(False)
+    ax.legend(loc='lower left', bbox_to_anchor=(0, 1), ncols=3, frameon=False)
+    return ax
+
+
+def information(table: Any, names: Sequence[str] | None = None, unit: str = 'nats',
+                ax: Axes | None = None) -> Axes:
+    """A table of mutual information, of a row's variable and a column's; NaN is left out.
+
+    Parameters
+    ----------
+    table : [variables, variables]
+    names : of the variables; None: numbers
+    unit : what the numbers are in
+    ax : where to draw, of `plt.subplots()` to be shown; None: on a new figure, to be saved
+    """
+    table = np.asarray(table, float)
+    if table.ndim != 2 or table.shape[0] != table.shape[1] or not table.size:
+        raise ShapeError(f'table has shape {table.shape}, a square matrix is needed')
+    names = [str(name) for name in (range(len(table)) if names is None else names)]
+    if len(names) != len(table):
+        raise ShapeError(f'{len(names)} names for {len(table)} variables: one for each is needed')
+    ax = _axes(ax, 1.2 + 0.55 * len(table) + _room(names),
+               0.8 + 0.45 * len(table) + _room(names))
+    most = np.nanmax(table, initial=0) or 1
+    ax.imshow(table, cmap='Blues', vmin=0, vmax=1.15 * most, aspect='auto')
+    for (row, column), value in np.ndenumerate(table):
+        if not np.isnan(value):
+            ax.text(column, row, f'{value:.2f}', ha='center', va='center', fontsize=8,
+                    color='white' if value > 0.6 * most else '#222222')
+    ax.set(xticks=range(len(table)), yticks=range(len(table)), yticklabels=names,
+           xlabel=f'mutual information, {unit}')
+    _above(ax, names)
+    _separate(ax, table.shape)
+    return ax
+
+
 def confusion(counts: Any, naming: Any = None, ax: Axes | None = None,
               classes: Sequence[str] | None = None) -> Axes:
     """The confusion matrix: a row a cluster, a column a class, the share of the row as shade.
@@ -128,22 +186,31 @@ def confusion(counts: Any, naming: Any = None, ax: Axes | None = None,
     counts = counts[order]
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     names = [str(name) for name in (range(counts.shape[1]) if classes is None else classes)]
-    longest = max(map(len, names), default=0)
-    turned = longest > 6  # letters that fit beside each other above a cell
-    ax = _axes(ax, 1.5 + 0.55 * counts.shape[1],
-               1.2 + 0.45 * counts.shape[0] + (0.06 * longest if turned else 0))
+    ax = _axes(ax, 1.5 + 0.55 * counts.shape[1], 1.2 + 0.45 * counts.shape[0] + _room(names))
     ax.imshow(share, cmap='Blues', vmin=0, vmax=1.15, aspect='auto')
     for (row, column), count in np.ndenumerate(counts):
         ax.text(column, row, f'{count}', ha='center', va='center', fontsize=8,
                 color='white' if share[row, column] > 0.6 else '#222222' if count else '#bbbbbb')
     ax.set(xlabel='class', ylabel='cluster', xticks=range(counts.shape[1]),
-           yticks=range(counts.shape[0]), yticklabels=order, xticklabels=names)
-    ax.tick_params(length=0, top=True, bottom=False, labeltop=True, labelbottom=False)
-    for tick in ax.get_xticklabels() if turned else ():
-        tick.set(rotation=45, ha='left', rotation_mode='anchor')
+           yticks=range(counts.shape[0]), yticklabels=order)
+    _above(ax, names)
     ax.xaxis.set_label_position('top')
     _separate(ax, counts.shape)
     return ax
+
+
+def _room(names: Sequence[str]) -> float:
+    """What names above cells need where they have to be turned, inches."""
+    longest = max(map(len, names), default=0)
+    return 0.06 * longest if longest > 6 else 0  # letters that fit beside each other
+
+
+def _above(ax: Axes, names: Sequence[str]) -> None:
+    """Names above the columns of cells."""
+    ax.set_xticks(range(len(names)), names)
+    ax.tick_params(length=0, top=True, bottom=False, labeltop=True, labelbottom=False)
+    for tick in ax.get_xticklabels() if _room(names) else ():
+        tick.set(rotation=45, ha='left', rotation_mode='anchor')
 
 
 def _separate(ax: Axes, shape: Sequence[int]) -> None:

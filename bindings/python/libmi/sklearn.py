@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Invariant information clustering as an estimator of scikit-learn."""
+"""For scikit-learn: invariant information clustering, and mutual information as a score."""
 from __future__ import annotations
 
 from typing import Any, Mapping
@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import score as _score
 from ._errors import ArgumentError, NumericError, ShapeError
+from ._features import information_scorer, mutual_information
 from ._options import at_least, real, text
 from ._progress import show
 from .cluster import Cluster
@@ -21,6 +22,8 @@ from .encoder import Encoder
 from .iic import joint_loss
 from .optimizer import Optimizer
 from .pairs import Pairs, plain
+
+__all__ = ['IICClusterer', 'NoisyPairs', 'information_scorer', 'mutual_information']
 
 _STEPS = 600  # of an ordinary training
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Contexts: seed, threads, log, and what outlives them."""
+import contextlib
 import gc
 import logging
 import sys
@@ -94,23 +95,28 @@ def test_logs_are_not_mixed_up():
     assert [bool(texts) for texts in heard.values()] == [False, True, False]
 
 
-@pytest.fixture
-def unraisable(monkeypatch):
-    found = []
-    monkeypatch.setattr(sys, 'unraisablehook', lambda args: found.append(args.exc_value))
-    return found
+@contextlib.contextmanager
+def unraisable():
+    """What cannot be raised; in the test, since pytest has a hook of its own around it."""
+    found, before = [], sys.unraisablehook
+    sys.unraisablehook = lambda args: found.append(args.exc_value)
+    try:
+        yield found
+    finally:
+        sys.unraisablehook = before
 
 
-def test_log_that_raises(unraisable):
+def test_log_that_raises():
     def fail(_level, text):
         raise KeyError(text)
 
-    encoder = talk(Context(threads=1, log=fail))
+    with unraisable() as errors:
+        encoder = talk(Context(threads=1, log=fail))
     assert encoder.forward(np.zeros((1, 2, 2, 1), np.float32))
-    assert unraisable and all(isinstance(error, KeyError) for error in unraisable)
+    assert errors and all(isinstance(error, KeyError) for error in errors)
 
 
-def test_log_that_uses_its_own_handle(unraisable):
+def test_log_that_uses_its_own_handle():
     answers = []
 
     def hear(_level, _text):
@@ -118,17 +124,19 @@ def test_log_that_uses_its_own_handle(unraisable):
         libmi.Assignment(context=own)
 
     own = Context(threads=1, log=hear)
-    talk(own)
+    with unraisable() as errors:
+        talk(own)
     assert answers[0] == ('Context(threads=1)', 1)
-    assert {str(error) for error in unraisable} == {
+    assert {str(error) for error in errors} == {
         'this Context is at work: a callback cannot use it'}
     assert libmi.Assignment(context=own).solve(np.eye(2)).total == 0
 
 
-def test_log_that_closes_its_own_handle(unraisable):
+def test_log_that_closes_its_own_handle():
     own = Context(threads=1, log=lambda *_: own.close())
-    talk(own)
-    assert not own.closed and unraisable
+    with unraisable() as errors:
+        talk(own)
+    assert not own.closed and errors
     own.close()
     assert own.closed
 

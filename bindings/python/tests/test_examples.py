@@ -76,6 +76,46 @@ def test_iic_refuses(tmp_path):
     refused(run('iic.py', '--images', 256, '--encoder', 'conf 8'), 'conf')
 
 
+TABLE = 'size, kind ,noise\n' + ''.join(
+    f'{(i * 37 % 101) / 50 + i % 2 * 2},{"ab"[i % 2]},{i * 59 % 97}\n' for i in range(200))
+
+
+def test_estimate(tmp_path):
+    (tmp_path / 'table.csv').write_text(TABLE)
+    done = run('estimate.py', tmp_path / 'table.csv', 'kind', '--unit', 'bits')
+    told = result(done)
+    assert list(told) == ['size', 'noise'] and told['size'] > .8 > .2 > told['noise']
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith('size ') and ' bits (' in lines[0] and '95 %' in lines[0]
+    given = result(run('estimate.py', '-', 'size', '--given', 'noise', '--method', 'histogram',
+                       text=TABLE.replace('a,', '0,').replace('b,', '1,')))
+    assert list(given) == ['kind']
+
+
+def test_estimate_refuses(tmp_path):
+    for text, words in ((TABLE, "no column 'price': they are size, kind, noise"),
+                        ('a,b\n1\n', 'lines of as many values'), ('', 'a line of names'),
+                        ('price,b\n1,2\nnan,3\n2,3\n', 'y[1] is')):
+        refused(run('estimate.py', '-', 'price', text=text), words)
+    refused(run('estimate.py', tmp_path / 'nothing', 'x'), 'nothing')
+
+
+def test_mine_gaussian(tmp_path):
+    done = run('mine_gaussian.py', '--rho', .5, '--steps', 400, '--out', tmp_path / 'curve.csv')
+    told = result(done)
+    assert told['exact'] == .143841 and abs(told['histogram'] - .1438) < .004
+    assert abs(told['network'] - .1438) < .03
+    lines = (tmp_path / 'curve.csv').read_text().splitlines()
+    assert lines[0] == 'step,estimate' and len(lines) == 401
+    assert 'histogram' not in result(run('mine_gaussian.py', '--dim', 3, '--steps', 5,
+                                         '--bound', 'infonce', '--batch', 50))
+
+
+def test_mine_gaussian_refuses(tmp_path):
+    refused(run('mine_gaussian.py', '--rho', 1), 'between -1 and 1')
+    refused(run('mine_gaussian.py', '--steps', 2, '--bound', 'nonsense'), 'nonsense')
+
+
 @pytest.mark.parametrize('package', ['torch', 'jax'])
 def test_infonce_in_frameworks(package):
     name = f'{package}_infonce.py'

@@ -30,6 +30,8 @@ KINDS = {
     'Optimizer': lambda: libmi.Optimizer(KINDS['Encoder']()),
     'Pairs': lambda: libmi.Pairs(libmi.Dataset.digits(4), batch=2, size=16),
     'Cluster': lambda: libmi.Cluster(KINDS['Encoder']()),
+    'Mine': lambda: libmi.Mine(2, 3),
+    'Probe': lambda: libmi.Probe(4, 2),
 }
 
 
@@ -204,6 +206,8 @@ def test_interrupts_leave_no_handle_locked():
     lambda: libmi.IIC(repeats=-1),
     lambda: libmi.Encoder('no such layer'),
     lambda: libmi.Dataset.open('/nowhere'),
+    lambda: libmi.Mine(0, 1),
+    lambda: libmi.Probe(4, 1),
 ])
 def test_failed_constructors_leave_nothing(fail, pointers):
     with pytest.raises((libmi.Error, TypeError)):
@@ -222,7 +226,9 @@ def test_half_made_handles():
     lambda c: libmi.Assignment(context=c), lambda c: libmi.IIC(context=c),
     lambda c: libmi.Bound('infonce', context=c),
     lambda c: libmi.Encoder('dense 4 | softmax 4', height=2, width=2, context=c),
-    lambda c: libmi.Dataset.digits(4, context=c)])
+    lambda c: libmi.Dataset.digits(4, context=c), lambda c: libmi.Mine(2, 3, context=c),
+    lambda c: libmi.Probe(4, 2, context=c),
+    lambda c: libmi.mutual_information([1, 2], [1, 2], context=c)])
 def test_something_else_as_a_context(make):
     for wrong in (libmi.Assignment(), 3, 'context'):
         with pytest.raises(TypeError, match='context is a .*: a Context is needed'):

@@ -147,3 +147,37 @@ def test_axes_of_the_caller_are_used():
     plot.confusion(np.eye(2, dtype=int), ax=axes[1])
     assert plot.sheet(np.zeros((2, 4, 4)), [0, 1], ax=axes[2]) is axes[2]
     assert axes[0].lines and axes[1].images and axes[2].images
+
+
+# -- critics and tables of information ---------------------------------------------------------
+
+FIT = libmi.MineFit(.49, .01, math.inf, .52, .5, 300, 200, 500, [
+    libmi.MineReport(100 * step, .1 * step, 0, math.inf, 0) for step in range(1, 4)])
+
+
+def test_learning(tmp_path):
+    ax = plot.learning(FIT, truth=.51)
+    assert line(ax, 'validation') == [[100, .1], [200, .2], [300, pytest.approx(.3)]]
+    assert line(ax, 'truth') == [[0, .51], [1, .51]]
+    texts = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert set(texts) == {'validation', 'truth', 'estimate on the test samples'}
+    saved(ax, tmp_path / 'learning.png')
+    own = Figure().add_subplot()
+    assert plot.learning(FIT, ax=own) is own
+    with pytest.raises(libmi.FormatError, match='no looks'):
+        plot.learning(FIT._replace(history=[]))
+
+
+def test_tables_of_information(tmp_path):
+    table = [[np.nan, .5], [.5, np.nan]]
+    ax = plot.information(table, ['a long name', 'b'], 'bits')
+    assert [text.get_text() for text in ax.texts] == ['0.50', '0.50']
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ['a long name', 'b']
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ['a long name', 'b']
+    assert ax.get_xlabel() == 'mutual information, bits'
+    saved(ax, tmp_path / 'table.png')
+    assert len(plot.information(np.zeros((3, 3))).texts) == 9
+    with pytest.raises(libmi.ShapeError, match=r'table has shape \(2, 3\)'):
+        plot.information(np.zeros((2, 3)))
+    with pytest.raises(libmi.ShapeError, match='1 names for 2 variables'):
+        plot.information(table, ['a'])

@@ -84,6 +84,7 @@ def test_handles_made_in_the_child():
         def child():
             assert (encoder(seed=3).forward(x)[0] == expected).all()
             assert libmi.Assignment().solve(np.eye(3)).total == 0
+            assert libmi.discrete.information([0, 1], [0, 1], unit='bits').mutual == 1
             assert libmi.linear_sum_assignment(-np.eye(3))[1].tolist() == [0, 1, 2]
             print('child')
             fork(grandchild)
@@ -102,11 +103,13 @@ def test_a_context_made_before():
         shared = libmi.Context(threads=2)
         def child():
             error(lambda: libmi.Assignment(context=shared))
+            error(lambda: libmi.mutual_information([1, 2], [1, 2], context=shared))
+            shared.close()
             print(shared)
         fork(child)
     ''')
     assert said == ['this Context was made before the process was forked: make another one in the '
-                    'child', 'Context(threads=2)']
+                    'child'] * 2 + ['Context(closed)']
 
 
 @needs_fork
@@ -173,6 +176,7 @@ def computed(seed):
     encoder = libmi.Encoder('dense 8 | softmax 4', height=4, width=4, seed=seed)
     return (libmi.linear_sum_assignment(rng.random((6, 6)))[1].tolist(),
             libmi.score.nmi(rng.integers(1, 9, (3, 3))), libmi.IIC()(z, zt).loss,
+            libmi.mutual_information(rng.random(50), rng.random(50), method='gaussian').value,
             libmi.Bound('dv').vectors(rng.random(9), rng.random(9)).estimate,
             float(encoder.forward(rng.random((64, 4, 4, 1), np.float32))[0].sum()))
 

@@ -91,7 +91,7 @@ def test_tutorial(tmp_path, monkeypatch):
     assert check('docs/python.md') > 20
     if importlib.util.find_spec('matplotlib'):
         assert {path.name for path in tmp_path.glob('*.png')} == {
-            'clusters.png', 'confusion.png', 'curves.png'}
+            'clusters.png', 'confusion.png', 'curves.png', 'learning.png'}
 
 
 class Reader(interpreter.InteractiveConsole):

@@ -78,7 +78,38 @@ class Encoding:
         return (encoder.forward(self.x)[0] == self.answer).all()
 
 
-JOBS = [Assigning, Bounding, Encoding]
+class Criticising:
+    """Scores pairs by a critic."""
+
+    @staticmethod
+    def handle():
+        return libmi.Mine(2, 2, critic='bilinear', seed=5)
+
+    def __init__(self, k):
+        self.x, self.y = libmi.random.normal((2, 40 + k, 2), k)
+        self.answer = self.handle().scores(self.x, self.y)
+
+    def right(self, mine):
+        return (mine.scores(self.x, self.y) == self.answer).all()
+
+
+JOBS = [Assigning, Bounding, Encoding, Criticising]
+
+
+def test_estimates():
+    shared, pairs = libmi.Context(threads=2), []
+    for k in range(COUNT):
+        x = np.random.default_rng(k).normal(size=(300 + k, 2))
+        pairs.append((x[:, 0], x.sum(axis=1)))
+    answers = [libmi.mutual_information(*pair, method='ksg') for pair in pairs]
+
+    def work(k):
+        for n in range(10):
+            found = libmi.mutual_information(*pairs[k], method='ksg',
+                                             context=shared if n % 2 else None)
+            assert found == answers[k]
+
+    together(work)
 
 
 @pytest.mark.parametrize('job', JOBS)
