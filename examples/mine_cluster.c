@@ -62,7 +62,7 @@ static const option options[] = {
      "side of the smallest random crops; others have 2 and 4 pixels more; 0: 20 of 28"},
     {"seed", OPTION_INTEGER, &set.seed, 0, 1e15, "of weights, order and transforms"},
     {"threads", OPTION_INTEGER, &set.threads, 0, 1024, "0: all processors"},
-    {"out", OPTION_TEXT, &set.out, 0, 0, "directory for metrics.csv, codes.png, neighbours.png"},
+    {"out", OPTION_TEXT, &set.out, 0, 0, "directory for metrics.csv, likeness.png, neighbours.png"},
     {"save", OPTION_TEXT, &set.save, 0, 0, "write the encoder to this file after every epoch"},
     {"restore", OPTION_TEXT, &set.restore, 0, 0, "begin with this encoder"},
     {"eval", OPTION_FLAG, &set.eval, 0, 0, "no training: only measure"},
@@ -356,7 +356,7 @@ static void report(const run *r, double seconds) {
            "  %.2f %% trained on the very codes that are scored\n",
            interrupted ? "Interrupted" : "Done", epochs, 100 * r->accuracy, 100 * r->own_accuracy);
     if (set.out != NULL)
-        printf("Pictures: %s/codes.png and %s/neighbours.png\n", set.out, set.out);
+        printf("Pictures: %s/likeness.png and %s/neighbours.png\n", set.out, set.out);
     printf("{\"test_accuracy\": %.4f, \"own_accuracy\": %.4f, \"estimate\": %.4f, \"latent\": "
            "%lld, \"epochs\": %.6g, \"seconds\": %.1f, \"pairs_per_second\": %.1f, "
            "\"interrupted\": %s}\n",
