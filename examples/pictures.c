@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "pictures.h"
 
-#include <mi/image.h>
+#include "canvas.h"
+
 #include <mi/pairs.h>
 #include <mi/score.h>
 
@@ -9,60 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-typedef struct canvas {
-    int height, width;
-    uint8_t *pixels; /* [height][width][3] */
-} canvas;
-
-static canvas canvas_create(int height, int width) {
-    canvas c = {height, width, malloc((size_t)height * (size_t)width * 3)};
-    if (c.pixels != NULL)
-        memset(c.pixels, 255, (size_t)height * (size_t)width * 3);
-    return c;
-}
-
-static int canvas_write(canvas *c, const char *path) {
-    int status = MI_E_NOMEM;
-    if (c->pixels != NULL)
-        status = mi_image_write_png(path, c->height, c->width, 3, c->pixels, 0);
-    free(c->pixels);
-    return status;
-}
-
-static void put(canvas *c, int y, int x, int r, int g, int b) {
-    if (c->pixels == NULL || y < 0 || x < 0 || y >= c->height || x >= c->width)
-        return;
-    uint8_t *p = c->pixels + ((size_t)y * (size_t)c->width + (size_t)x) * 3;
-    p[0] = (uint8_t)r;
-    p[1] = (uint8_t)g;
-    p[2] = (uint8_t)b;
-}
-
-static void fill(canvas *c, int y, int x, int height, int width, int r, int g, int b) {
-    for (int i = 0; i < height; i++)
-        for (int j = 0; j < width; j++)
-            put(c, y + i, x + j, r, g, b);
-}
-
-/* A number in digits of 3 x 5 dots, `scale` pixels a dot, centred at (y, x). */
-static void write_number(canvas *c, int y, int x, int scale, int64_t number, int shade) {
-    static const uint16_t digit[10] = {075557, 026227, 071747, 071717, 055711,
-                                       074717, 074757, 071244, 075757, 075717};
-    char text[24];
-    int length = snprintf(text, sizeof text, "%lld", (long long)number);
-    x -= (4 * length - 1) * scale / 2;
-    y -= 5 * scale / 2;
-    for (int i = 0; i < length; i++, x += 4 * scale)
-        for (int dot = 0; text[i] != '-' && dot < 15; dot++)
-            if (digit[text[i] - '0'] >> (14 - dot) & 1)
-                fill(c, y + dot / 3 * scale, x + dot % 3 * scale, scale, scale, shade, shade,
-                     shade);
-}
-
-static int shade_of(float value) {
-    return value <= 0 ? 0 : value >= 1 ? 255 : (int)(value * 255 + 0.5f);
-}
 
 /* Everything that the pictures are drawn from. */
 typedef struct result {
@@ -105,26 +52,18 @@ static int64_t next_surest(const result *r, int cluster, int64_t last) {
     return best;
 }
 
-static void draw_image(canvas *c, const result *r, int64_t image, int top, int left, int zoom) {
-    for (int p = 0; p < r->side * r->side; p++) {
-        const float *pixel = r->x + image * r->numbers + p * r->channels;
-        bool colour = r->channels == 3;
-        fill(c, top + p / r->side * zoom, left + p % r->side * zoom, zoom, zoom, shade_of(pixel[0]),
-             shade_of(pixel[colour ? 1 : 0]), shade_of(pixel[colour ? 2 : 0]));
-    }
-}
-
 static int draw_clusters(const result *r, const char *path) {
     const int columns = 20, gap = 2, margin = 40, zoom = 2, cell = r->side * zoom + gap;
     canvas c = canvas_create(r->classes * cell + gap, margin + columns * cell + gap);
     for (int row = 0; row < r->classes; row++) {
         int64_t image = -1;
-        write_number(&c, row * cell + gap + cell / 2, margin / 2, 4, r->order[row], 0);
+        canvas_number(&c, row * cell + gap + cell / 2, margin / 2, 4, r->order[row], 0);
         for (int j = 0; j < columns; j++) {
             image = next_surest(r, r->order[row], image);
             if (image < 0)
                 break;
-            draw_image(&c, r, image, row * cell + gap, margin + j * cell + gap, zoom);
+            canvas_image(&c, row * cell + gap, margin + j * cell + gap, zoom, r->side, r->channels,
+                         r->x + image * r->numbers);
         }
     }
     return canvas_write(&c, path);
@@ -138,17 +77,17 @@ static int draw_confusion(const result *r, const char *path) {
         int64_t sum = 0;
         for (int j = 0; j < n; j++)
             sum += counts[j];
-        write_number(&c, margin / 2, margin + row * cell + cell / 2, 3, row, 90);
-        write_number(&c, margin + row * cell + cell / 2, margin / 2, 3, r->order[row], 90);
+        canvas_number(&c, margin / 2, margin + row * cell + cell / 2, 3, row, 90);
+        canvas_number(&c, margin + row * cell + cell / 2, margin / 2, 3, r->order[row], 90);
         for (int j = 0; j < n; j++) {
             double share = sum > 0 ? (double)counts[j] / (double)sum : 0;
             int light = 255 - (int)(share * 215), top = margin + row * cell,
                 left = margin + j * cell;
-            fill(&c, top, left, cell - 1, cell - 1, light, light, 255);
-            write_number(&c, top + cell / 2, left + cell / 2, 2, counts[j],
-                         share > 0.5     ? 255
-                         : counts[j] > 0 ? 0
-                                         : 200);
+            canvas_fill(&c, top, left, cell - 1, cell - 1, light, light, 255);
+            canvas_number(&c, top + cell / 2, left + cell / 2, 2, counts[j],
+                          share > 0.5     ? 255
+                          : counts[j] > 0 ? 0
+                                          : 200);
         }
     }
     return canvas_write(&c, path);

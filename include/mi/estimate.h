@@ -27,6 +27,10 @@
  *                 the bias of few samples in many columns
  *     copula      the same after each column was given normal margins by rank:
  *                 R. Ince et al., Human Brain Mapping 38, 2017
+ *     student     the same with heavy tails: a Student copula, whose degrees of
+ *                 freedom are found by likelihood; copula's value where that
+ *                 finds no heavy tails. S. Demarta, A. McNeil, Int. Stat. Rev.
+ *                 73, 2005
  *     neural      numbers in many columns, n in thousands: see mine.h
  *
  * `auto` takes discrete if both are; ross if one is and gao if ties are many;
@@ -60,7 +64,8 @@ enum mi_method {
     MI_METHOD_GAO = 6,       /**< "gao" */
     MI_METHOD_GAUSSIAN = 7,  /**< "gaussian" */
     MI_METHOD_COPULA = 8,    /**< "copula" */
-    MI_METHOD_NEURAL = 9     /**< "neural" */
+    MI_METHOD_NEURAL = 9,    /**< "neural" */
+    MI_METHOD_STUDENT = 10   /**< "student": not for entropies */
 };
 
 /** The distance between two samples of one variable; between pairs it is the greater of x's
@@ -72,7 +77,8 @@ enum mi_metric {
 
 /** What is done to each column first. */
 enum mi_scale {
-    MI_SCALE_DEFAULT = 0,  /**< standard for neighbours and neural; else, and for entropies, none */
+    MI_SCALE_DEFAULT = 0,  /**< standard for neighbours and neural, rank for copula, student and
+                                auto, which have no other; else, and for entropies, none */
     MI_SCALE_NONE = 1,     /**< nothing */
     MI_SCALE_STANDARD = 2, /**< less its mean, divided by its standard deviation */
     MI_SCALE_RANK = 3      /**< its ranks become the quantiles of N(0, 1); ties share one */
@@ -86,8 +92,9 @@ enum mi_bins {
 
 /** How the interval is found. */
 enum mi_resample {
-    MI_RESAMPLE_HALVES = 0,   /**< the spread over random halves of the samples, which is that of
-                                   the whole: no sample twice, right for every method */
+    MI_RESAMPLE_HALVES = 0,   /**< by how much the estimates on two random halves of the samples
+                                   differ, which tells the error of the whole: no sample twice,
+                                   right for every method */
     MI_RESAMPLE_BOOTSTRAP = 1 /**< samples drawn with replacement (B. Efron, 1979), basic interval;
                                    not for neighbours and neural, whose values repetitions ruin */
 };
@@ -118,11 +125,13 @@ typedef struct mi_estimate_options {
                                (1979) for this many columns asks for */
     int32_t bin_kind;     /**< an mi_bins */
     double noise;         /**< standard deviation of what is added to break ties, in those of each
-                               column, 0 to 1; 0: nothing is added */
-    int32_t resamples;    /**< for error and interval, 2 or more; 0: not wanted. 100 is good */
+                               column, 0 to 1; 0: nothing is added. Never to names */
+    int32_t resamples;    /**< estimates for error and interval, 2 or more; 0: not wanted. 100 is
+                               good */
     int32_t resample;     /**< an mi_resample */
     double level;         /**< of the interval, in 0 to 1; 0: 0.95 */
-    int32_t permutations; /**< for the p-value, 1 or more; 0: not wanted. 199 is good */
+    int32_t permutations; /**< for the p-value, 1 or more; 0: not wanted. 199 is good. z must be
+                               discrete: y's rows change places where it is the same */
     int32_t reserved0;    /**< must be 0 */
 } mi_estimate_options;
 
@@ -134,8 +143,9 @@ typedef struct mi_estimate_result {
     int32_t warnings;     /**< mi_warning flags */
     int32_t reserved0;    /**< 0 */
     int64_t n;            /**< samples */
-    double value;         /**< the estimate. Infinite only for gaussian, copula (one variable is a
-                               linear function of the other) and for entropies of numbers (ties) */
+    double value;         /**< the estimate. Infinite only for gaussian, copula, student (one
+                               variable is a linear function of the other) and for entropies of
+                               numbers (ties) */
     double cap;           /**< the most that the method can say; infinite if there is no limit */
     double error;         /**< standard error; NaN unless resamples was set */
     double low;           /**< the interval, likewise */
@@ -152,19 +162,19 @@ typedef struct mi_estimate_result {
  * @param context      for memory, threads and seed; may be NULL
  * @param x            n samples
  * @param y            as many
- * @param z            as many; NULL: nothing is given. discrete, histogram, ksg, gao, gaussian
- *                     and copula can; auto takes one of these
+ * @param z            as many; NULL: nothing is given. discrete, histogram, ksg, gao, gaussian,
+ *                     copula and student can; auto takes one of these
  * @param options      NULL for the defaults
  * @param[out] local   [n], receives each sample's share: their mean is the value but for
- *                     corrections of bias (gaussian: all but for them); NULL: not wanted
+ *                     corrections of bias (gaussian, student: all but for them); NULL: not wanted
  * @param[out] result  its struct_size set by the caller
  * @return MI_OK; MI_E_ARG (a member out of range, k >= n, ...); MI_E_SHAPE (n differs);
  *         MI_E_NUMERIC (NaN or infinity: the message says where); MI_E_UNSUPPORTED (a method
  *         that can't what is asked: the message says which can); MI_E_ABI; MI_E_NOMEM. On failure
  *         no output is written
- * @note discrete O(n log n); histogram O(n); gaussian O(n d^2 + d^3); neighbours O(n log n) in few
- *       columns, O(n^2 d) in many; memory O(n d) for all of them. Each resample and each
- *       permutation takes that time again. The same at any number of threads
+ * @note discrete O(n log n); histogram O(n); gaussian O(n d^2 + d^3), student some ten times that;
+ *       neighbours O(n log n) in few columns, O(n^2 d) in many; memory O(n d) for all of them.
+ *       Each resample and each permutation takes that time again. The same at any number of threads
  * @note A constant variable gives 0 with a warning, whatever the method
  * @since 0.1
  */

@@ -29,11 +29,13 @@ typedef struct mi_probe_options {
     uint64_t seed;        /**< of weights and batches; 0: the context's */
     const char *layers;   /**< in front of the last one, as encoder.h has them; read at once.
                                NULL: none */
-    int64_t batch;        /**< samples of a step; 0: 256, or all if there are fewer */
+    int64_t batch;        /**< samples of a step at most, all steps having the same number but for
+                               one; 0: 256 */
     int32_t epochs;       /**< passes over the samples; 0: 50 */
     int32_t raw;          /**< 1: features as they are. 0: each is centred and divided by its
-                               standard deviation, as found by mi_probe_fit() */
-    double rate;          /**< of Adam, falling along half a cosine; 0: 1e-2, with layers 1e-3 */
+                               standard deviation, as found by mi_probe_fit(); constant ones are
+                               left out */
+    double rate;          /**< of Adam, falling along half a cosine; 0: 3e-3, with layers 1e-3 */
     double decay;         /**< weight decay; 0: none */
 } mi_probe_options;
 
@@ -74,15 +76,16 @@ LIBMI_API void mi_probe_destroy(mi_probe *probe);
  * before it.
  *
  * @param probe        the probe
- * @param n            samples, 1 or more
+ * @param n            samples, 1 to 2^32 - 1
  * @param x            [n][d] features
  * @param ld           row stride, 0: d
- * @param label        [n], each in 0 to classes - 1; negative: unknown, left out
+ * @param label        [n], each in 0 to classes - 1; negative: unknown, left out: its features are
+ *                     not looked at
  * @param[out] report  its struct_size set by the caller; may be NULL
  * @return MI_OK; MI_E_ARG (a label out of range, none known); MI_E_SHAPE; MI_E_NUMERIC (NaN or
- *         infinity: the message says where); MI_E_ABI; MI_E_NOMEM. On failure the probe stays as
- *         it was
- * @note epochs n (d + layers) classes operations. The same at any number of threads.
+ *         infinity: the message says where; also a rate or features so large that the network
+ *         overflows); MI_E_ABI; MI_E_NOMEM. On failure the probe stays as it was
+ * @note epochs n d classes operations without layers. The same at any number of threads.
  * @since 0.1
  */
 LIBMI_API LIBMI_NODISCARD mi_status mi_probe_fit(mi_probe *probe, int64_t n, const float *x,

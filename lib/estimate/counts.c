@@ -31,14 +31,17 @@ static double grassberger(double n) {
     return mi__digamma(floor(n / 2) + 0.5) + LN2;
 }
 
-void mi__entropy_add(const mi__measure *m, double count, mi__entropy *entropy) {
-    const double p = count / m->total;
-    if (count > 0)
-        entropy->values++;
-    if (p > 0)
-        mi__sum_add(&entropy->plain, -p * log_in(m->unit, p));
+static void count_in(const mi__measure *m, double count, double p, mi__entropy *entropy) {
+    entropy->values += count > 0;
     if (p > 0 && m->correction == MI_CORRECTION_GRASSBERGER)
         mi__sum_add(&entropy->bias, p * (log(count) - grassberger(count)));
+}
+
+void mi__entropy_add(const mi__measure *m, double count, mi__entropy *entropy) {
+    const double p = count / m->total;
+    count_in(m, count, p, entropy);
+    if (p > 0)
+        mi__sum_add(&entropy->plain, -p * log_in(m->unit, p));
 }
 
 static void join(mi__entropy *entropy, const mi__entropy *more) {
@@ -72,7 +75,7 @@ double mi__log_ratio(int32_t unit, double a, double b, double c, double d) {
 
 void mi__cells_add(const mi__measure *m, double xy, double x, double y, mi__cells *cells) {
     const double p = xy / m->total;
-    mi__entropy_add(m, xy, &cells->xy);
+    count_in(m, xy, p, &cells->xy);
     if (p > 0) {
         mi__sum_add(&cells->mutual, p * mi__log_ratio(m->unit, xy, x, y, m->total));
         mi__sum_add(&cells->x_given_y, -p * log_in(m->unit, xy / y));
@@ -106,7 +109,8 @@ void mi__cells_report(const mi__measure *m, const mi__cells *cells, mi_informati
     const double mutual = plain_mutual(cells) + (bias_x + bias_y - bias_xy);
     const double x_given_y = mi__sum_value(&cells->x_given_y) + (bias_xy - bias_y);
     const double y_given_x = mi__sum_value(&cells->y_given_x) + (bias_xy - bias_x);
-    const double joint = mi__entropy_value(m, &cells->xy);
+    const double joint =
+        mi__sum_value(&cells->x.plain) + mi__sum_value(&cells->y_given_x) + bias_xy;
     *out = (mi_information){
         .struct_size = sizeof *out,
         .unit = m->unit,

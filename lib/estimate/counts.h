@@ -4,7 +4,7 @@
 
 /* Information from counts: of a table's cells, or of the values of samples. */
 
-#include "estimate.h"
+#include "order.h"
 #include "sum.h"
 
 /* How it is counted. Logarithms are taken in the unit itself, so that powers of two give whole
@@ -35,7 +35,7 @@ double mi__log_ratio(int32_t unit, double a, double b, double c, double d);
 
 /* Two variables while their cells are summed up. */
 typedef struct mi__cells {
-    mi__entropy x, y, xy;
+    mi__entropy x, y, xy; /* xy without its plain value, which is that of x and of y given x */
     mi__sum mutual, x_given_y, y_given_x; /* each for itself: differences would lose digits */
 } mi__cells;
 
@@ -43,28 +43,11 @@ void mi__cells_add(const mi__measure *m, double xy, double x, double y, mi__cell
 void mi__cells_join(mi__cells *cells, const mi__cells *more);
 void mi__cells_report(const mi__measure *m, const mi__cells *cells, mi_information *out);
 
-/* -- values.c: samples, counted ---------------------------------------------------------------- */
-
-/* The values of a variable, numbered in ascending order. */
-typedef struct mi__values {
-    int64_t n, values;
-    int64_t *label;  /* [n] */
-    int64_t *count;  /* [values] */
-    int64_t *sample; /* [values], one that has the value */
-} mi__values;
-
-mi_status mi__values_make(mi_context *ctx, const mi__rows *rows, mi__values *out);
-/* Of samples that are numbered already, not necessarily without gaps, below `range`. */
-mi_status mi__values_number(mi_context *ctx, int64_t n, const uint64_t *key, uint64_t range,
-                            mi__values *out);
-/* The pairs that occur. */
-mi_status mi__values_pair(mi_context *ctx, const mi__values *a, const mi__values *b,
-                          mi__values *out);
-void mi__values_free(mi_context *ctx, mi__values *values);
+/* -- discrete.c: samples, counted -------------------------------------------------------------- */
 
 mi__entropy mi__values_entropy(const mi__measure *m, const mi__values *values);
 
-/* discrete.c: the answer, once values are counted; of x, or of x and y, or given z. */
+/* The answer, once values are counted; of x, or of x and y, or given z. */
 mi_status mi__values_answer(const mi__question *question, const mi__values *x, const mi__values *y,
                             const mi__values *z, mi__answer *answer);
 

@@ -11,16 +11,27 @@
 /* What decides a sample's share, counted: (x, z), (y, z), (x, y, z) and z. */
 typedef struct cells {
     const mi__values *x, *y, *xy, *z; /* z NULL: nothing is given */
+    int64_t *sample;                  /* [xy->values], of each; with z */
     mi__sum part[PARTS];
     int64_t parts;
     double *local;
 } cells;
 
-static double pointwise(const cells *c, int64_t sample) {
-    const int64_t all = c->z != NULL ? c->z->count[c->z->label[sample]] : c->x->n;
-    return mi__log_ratio(MI_UNIT_NATS, (double)c->xy->count[c->xy->label[sample]],
-                         (double)c->x->count[c->x->label[sample]],
-                         (double)c->y->count[c->y->label[sample]], (double)all);
+static double pointwise(const cells *c, int64_t xy, int64_t x, int64_t y, int64_t all) {
+    return mi__log_ratio(MI_UNIT_NATS, (double)c->xy->count[xy], (double)c->x->count[x],
+                         (double)c->y->count[y], (double)all);
+}
+
+static double of_sample(const cells *c, int64_t i) {
+    const int64_t all = c->z != NULL ? c->z->count[c->z->label[i]] : c->x->n;
+    return pointwise(c, c->xy->label[i], c->x->label[i], c->y->label[i], all);
+}
+
+static double of_cell(const cells *c, int64_t cell) {
+    const uint64_t key = c->xy->key[cell], stride = (uint64_t)c->y->values;
+    if (c->z != NULL)
+        return of_sample(c, c->sample[cell]);
+    return pointwise(c, cell, (int64_t)(key / stride), (int64_t)(key % stride), c->x->n);
 }
 
 static void sum_part(void *arg, int64_t part) {
@@ -28,14 +39,21 @@ static void sum_part(void *arg, int64_t part) {
     const int64_t values = c->xy->values;
     mi__sum sum = {0};
     for (int64_t v = values * part / c->parts; v < values * (part + 1) / c->parts; v++)
-        mi__sum_add(&sum, (double)c->xy->count[v] * pointwise(c, c->xy->sample[v]));
+        mi__sum_add(&sum, (double)c->xy->count[v] * of_cell(c, v));
     c->part[part] = sum;
 }
 
 static void fill_local(void *arg, int64_t begin, int64_t end) {
     cells *c = arg;
     for (int64_t i = begin; i < end; i++)
-        c->local[i] = pointwise(c, i);
+        c->local[i] = of_sample(c, i);
+}
+
+mi__entropy mi__values_entropy(const mi__measure *m, const mi__values *values) {
+    mi__entropy entropy = {0};
+    for (int64_t v = 0; v < values->values; v++)
+        mi__entropy_add(m, (double)values->count[v], &entropy);
+    return entropy;
 }
 
 static double bias(const mi__measure *m, const mi__values *values) {
@@ -79,18 +97,30 @@ static void entropy_answer(const mi__question *q, const mi__measure *m, const mi
         q->local[i] = 0 - log((double)x->count[x->label[i]] / m->total);
 }
 
+static mi_status sum_given(const mi__question *q, const mi__measure *m, cells *c,
+                           mi__answer *answer) {
+    const mi__values *all = c->xy;
+    c->sample = mi__alloc(q->ctx, all->values, sizeof *c->sample);
+    if (c->sample == NULL)
+        return MI_E_NOMEM;
+    for (int64_t i = 0; i < all->n; i++)
+        c->sample[all->label[i]] = i;
+    *answer = conclude(m, information(q->ctx, m, c), all);
+    mi__free(q->ctx, c->sample, all->values, sizeof *c->sample);
+    return MI_OK;
+}
+
 static mi_status given_answer(const mi__question *q, const mi__measure *m, const mi__values *x,
                               const mi__values *y, const mi__values *z, mi__answer *answer) {
     mi__values xz = {0}, yz = {0}, xyz = {0};
-    mi_status status = mi__values_pair(q->ctx, x, z, &xz);
+    cells c = {.x = &xz, .y = &yz, .xy = &xyz, .z = z, .local = q->local};
+    mi_status status = mi__values_pair(q->ctx, x, z, true, &xz);
     if (status == MI_OK)
-        status = mi__values_pair(q->ctx, y, z, &yz);
+        status = mi__values_pair(q->ctx, y, z, true, &yz);
     if (status == MI_OK)
-        status = mi__values_pair(q->ctx, &xz, y, &xyz);
-    if (status == MI_OK) {
-        cells c = {.x = &xz, .y = &yz, .xy = &xyz, .z = z, .local = q->local};
-        *answer = conclude(m, information(q->ctx, m, &c), &xyz);
-    }
+        status = mi__values_pair(q->ctx, &xz, y, true, &xyz);
+    if (status == MI_OK)
+        status = sum_given(q, m, &c, answer);
     mi__values_free(q->ctx, &xyz);
     mi__values_free(q->ctx, &yz);
     mi__values_free(q->ctx, &xz);
@@ -107,7 +137,7 @@ mi_status mi__values_answer(const mi__question *question, const mi__values *x, c
     if (z != NULL)
         return given_answer(question, &m, x, y, z, answer);
     mi__values xy;
-    MI__TRY(mi__values_pair(question->ctx, x, y, &xy));
+    MI__TRY(mi__values_pair(question->ctx, x, y, question->local != NULL, &xy));
     cells c = {.x = x, .y = y, .xy = &xy, .local = question->local};
     *answer = conclude(&m, information(question->ctx, &m, &c), &xy);
     mi__values_free(question->ctx, &xy);

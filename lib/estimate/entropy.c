@@ -55,7 +55,7 @@ static mi_status fill_table(const counted *c, bool two, int64_t room, int64_t *n
         for (int64_t i = 0; i < size; i++)
             table[i] = 0;
         for (int64_t i = 0; i < c->x.n; i++)
-            table[c->x.label[i] * columns + (two ? c->y.label[i] : 0)] += 1;
+            table[(int64_t)c->x.label[i] * columns + (two ? c->y.label[i] : 0)] += 1;
     }
     *nx = c->x.values;
     *ny = columns;
@@ -96,9 +96,9 @@ static void sum_part(void *arg, int64_t part) {
     const int64_t values = w->xy->values;
     mi__cells cells = {0};
     for (int64_t v = values * part / w->parts; v < values * (part + 1) / w->parts; v++) {
-        const int64_t i = w->xy->sample[v];
-        mi__cells_add(w->m, (double)w->xy->count[v], (double)w->x->count[w->x->label[i]],
-                      (double)w->y->count[w->y->label[i]], &cells);
+        const uint64_t key = w->xy->key[v], stride = (uint64_t)w->y->values;
+        mi__cells_add(w->m, (double)w->xy->count[v], (double)w->x->count[key / stride],
+                      (double)w->y->count[key % stride], &cells);
     }
     w->part[part] = cells;
 }
@@ -106,7 +106,7 @@ static void sum_part(void *arg, int64_t part) {
 static mi_status inform(mi_context *ctx, const mi__measure *m, const counted *c,
                         mi_information *out) {
     mi__values xy;
-    MI__TRY(mi__values_pair(ctx, &c->x, &c->y, &xy));
+    MI__TRY(mi__values_pair(ctx, &c->x, &c->y, false, &xy));
     work w = {.m = m, .x = &c->x, .y = &c->y, .xy = &xy};
     mi__cells cells = {.x = mi__values_entropy(m, w.x), .y = mi__values_entropy(m, w.y)};
     w.parts = MI__MAX(MI__MIN(xy.values / GRAIN, PARTS), 1);

@@ -38,9 +38,17 @@ typedef mi_status mi__estimator(const mi__question *question, mi__answer *answer
 mi__estimator mi__estimate_discrete;  /* discrete.c: rows are names, discrete or not */
 mi__estimator mi__estimate_histogram; /* histogram.c */
 mi__estimator mi__estimate_gaussian;  /* gaussian.c; copula is this on ranked columns */
+mi__estimator mi__estimate_student;   /* student.c; columns are ranked, whatever their scale */
 mi__estimator mi__estimate_neighbour; /* neighbour.c: ksg, ksg2, ross, gao by options->method */
 
-/* -- samples.c: from the caller's arrays to rows ---------------------------------------------- */
+/* How heavy the tails of a question's copula are: its degrees of freedom, infinite if it is as good
+ * as Gaussian, and the gain in the mean logarithm of the likelihood over a Gaussian one. Both are
+ * found on at most MI__STUDENT_ROWS samples, evenly spread; noise gains 1 / 2 in all of them. Fails
+ * where mi__estimate_student() does. */
+#define MI__STUDENT_ROWS 4096
+mi_status mi__student_fit(const mi__question *question, double *nu, double *gain);
+
+/* -- samples.c and prepare.c: from the caller's arrays to rows --------------------------------- */
 
 /* Checks a variable, whose name the message has, and copies it into packed rows, which
  * mi__rows_free() takes back; kinds are decided. n < 0: any number of samples, else as many. */
@@ -53,6 +61,21 @@ void mi__rows_free(mi_context *ctx, mi__rows *rows);
 mi_status mi__rows_prepare(mi_context *ctx, mi__rows *rows, int32_t scale, double noise,
                            uint64_t seed, uint32_t stream);
 
+/* Puts ranks in place of the numbers of each column: twice their mean from 1 on, less 1, so that
+ * the share of samples below is this in 2 n. */
+mi_status mi__rows_rank(mi_context *ctx, const mi__rows *rows);
+
+/* Of a column: its extent, and mean and deviation after it was multiplied by `scale`, a power of
+ * two that keeps squares from overflowing. A deviation of 0 is exact: all numbers are the same. */
+typedef struct mi__moments {
+    double least, most;
+    double scale, mean, deviation;
+} mi__moments;
+
+/* Of several columns, MI__MOMENTS at most. */
+#define MI__MOMENTS 8
+void mi__rows_moments(const mi__rows *rows, int64_t column, int64_t count, mi__moments *out);
+
 /* Whether all rows are the same; how many rows of a column have an equal one, of the column with
  * the most. */
 bool mi__rows_constant(const mi__rows *rows);
@@ -63,6 +86,10 @@ mi_status mi__rows_number(mi_context *ctx, const mi__rows *rows, int64_t *label,
 
 /* -- resample.c: error, interval and p-value of any estimator --------------------------------- */
 
+/* An estimator, or what is known without it: constants tell nothing. Variables may be constant. */
+mi_status mi__estimate_once(const mi__question *question, mi__estimator *estimator,
+                            mi__answer *answer);
+
 /* Fills in error, low, high, p_value and null_mean in nats, as far as options ask for it. `value`
  * is the estimate on the whole question. */
 mi_status mi__estimate_resample(const mi__question *question, mi__estimator *estimator,
@@ -72,5 +99,9 @@ mi_status mi__estimate_resample(const mi__question *question, mi__estimator *est
 
 double mi__digamma(double x);         /* x > 0 */
 double mi__normal_quantile(double p); /* 0 < p < 1 */
+
+/* Of Student's distribution with nu degrees of freedom, 0.5 to 1e5; 1e-16 <= p < 1. */
+double mi__student_quantile(double p, double nu);
+double mi__log_gamma_step(double x); /* ln(gamma(x + 1 / 2) / gamma(x)), x > 0 */
 
 #endif

@@ -120,25 +120,21 @@ static mi_status copy_all(mi_context *ctx, const mi_samples *s, const char *name
 
 static bool all_whole(int64_t count, const double *x) {
     for (int64_t i = 0; i < count; i++)
-        if (x[i] != floor(x[i]))
+        if (!mi__whole(x[i]))
             return false;
     return true;
 }
 
 static mi_status decide_kind(mi_context *ctx, const mi_samples *s, mi__rows *rows) {
-    int64_t values;
     rows->discrete =
         s->kind == MI_KIND_DISCRETE || (s->kind == MI_KIND_AUTO && s->dtype >= MI_DTYPE_I64);
     if (s->kind != MI_KIND_AUTO || rows->discrete || !all_whole(s->n * s->d, rows->x))
         return MI_OK;
-    int64_t *label = mi__alloc(ctx, s->n, sizeof *label);
-    if (label == NULL)
-        return MI_E_NOMEM;
-    mi_status status = mi__rows_number(ctx, rows, label, &values);
-    if (status == MI_OK)
-        rows->discrete = values <= s->n / 10;
-    mi__free(ctx, label, s->n, sizeof *label);
-    return status;
+    mi__values v;
+    MI__TRY(mi__values_make(ctx, rows, &v));
+    rows->discrete = v.values <= s->n / 10;
+    mi__values_free(ctx, &v);
+    return MI_OK;
 }
 
 mi_status mi__rows_make(mi_context *ctx, const mi_samples *samples, const char *name, int64_t n,
@@ -196,50 +192,4 @@ mi_status mi__rows_ties(mi_context *ctx, const mi__rows *rows, int64_t *ties) {
     mi__order_free(ctx, &o);
     *ties = most;
     return MI_OK;
-}
-
-/* Keys that number a column; small ones where the numbers are whole. Returns their range, or 0. */
-static uint64_t column_keys(const mi__rows *rows, int64_t column, uint64_t *key) {
-    const double *x = rows->x + column;
-    double least = x[0], most = x[0];
-    bool whole = true;
-    for (int64_t i = 0; i < rows->n; i++) {
-        double v = x[i * rows->d];
-        least = fmin(least, v);
-        most = fmax(most, v);
-        whole = whole && v == floor(v);
-    }
-    whole = whole && fabs(least) < 0x1p52 && fabs(most) < 0x1p52; /* differences are exact */
-    for (int64_t i = 0; i < rows->n; i++)
-        key[i] = whole ? (uint64_t)(x[i * rows->d] - least) : mi__order_key(x[i * rows->d]);
-    return whole ? (uint64_t)(most - least) + 1 : 0;
-}
-
-/* Column by column, until all rows are told apart: the pair of a row's number so far and of its
- * value in the next column is the key to the next number. */
-static mi_status number_columns(mi_context *ctx, const mi__rows *rows, uint64_t *key, int64_t *next,
-                                int64_t *label, int64_t *values) {
-    uint64_t range = column_keys(rows, 0, key);
-    MI__TRY(mi__order_number(ctx, rows->n, key, range, label, values));
-    for (int64_t j = 1; j < rows->d && *values < rows->n; j++) {
-        int64_t more;
-        range = column_keys(rows, j, key);
-        MI__TRY(mi__order_number(ctx, rows->n, key, range, next, &more));
-        for (int64_t i = 0; i < rows->n; i++)
-            key[i] = (uint64_t)label[i] * (uint64_t)more + (uint64_t)next[i];
-        range = (uint64_t)*values * (uint64_t)more;
-        MI__TRY(mi__order_number(ctx, rows->n, key, range, label, values));
-    }
-    return MI_OK;
-}
-
-mi_status mi__rows_number(mi_context *ctx, const mi__rows *rows, int64_t *label, int64_t *values) {
-    mi_status status = MI_E_NOMEM;
-    uint64_t *key = mi__alloc(ctx, rows->n, sizeof *key);
-    int64_t *next = mi__alloc(ctx, rows->d > 1 ? rows->n : 0, sizeof *next);
-    if (key != NULL && next != NULL)
-        status = number_columns(ctx, rows, key, next, label, values);
-    mi__free(ctx, next, rows->d > 1 ? rows->n : 0, sizeof *next);
-    mi__free(ctx, key, rows->n, sizeof *key);
-    return status;
 }

@@ -13,7 +13,7 @@
  * not depend on the number of threads, so that results don't either; the reference's product()
  * alone leaves that to the BLAS. */
 
-#include "../base/base.h"
+#include "search.h"
 
 typedef struct mi__map {
     int64_t n, h, w, c;
@@ -59,6 +59,15 @@ typedef struct mi__tiles {
     int64_t row, step, ldb, ldc;
     bool add;
 } mi__tiles;
+
+/* Pairs of samples: rows first to last - 1 of a, each with its own row of b and with `k` others,
+ * shift[t] rows further on, modulo n. */
+typedef struct mi__pairing {
+    int64_t n, c; /* rows of a and b; hidden units, which are relu(a + b) */
+    int64_t first, last, k;
+    const int64_t *shift; /* [k], 1 to n - 1, each another */
+    const void *a, *b;    /* [n][c] */
+} mi__pairing;
 
 typedef struct mi__kernels {
     const char *name; /* "reference", "generic", "avx2", "avx512", "float64" */
@@ -191,10 +200,36 @@ typedef struct mi__kernels {
     double (*slopes)(int64_t n, const double *a, double total, double row, const double *column,
                      double *g);
 
+    /* -- pairs: own [rows] and others [rows][k] are scores, weight . relu(a + b) + bias, that are
+     * made without their units; or units, [rows][c] and [rows][k][c]. */
+
+    void (*pair_scores)(mi_context *ctx, const mi__pairing *p, const void *weight, double bias,
+                        void *own, void *others);
+    void (*pair_units)(mi_context *ctx, const mi__pairing *p, void *own, void *others);
+    /* Back, from the gradients of all rows: first is 0, last is n. */
+    void (*pair_scores_backward)(mi_context *ctx, const mi__pairing *p, const void *weight,
+                                 const void *down, const void *dothers, void *da, void *db,
+                                 void *dweight);
+    void (*pair_units_backward)(mi_context *ctx, const mi__pairing *p, const void *down,
+                                const void *dothers, void *da, void *db);
+
     /* -- random numbers, on the calling thread: first to first + n - 1 of a stream, see mi/random.h.
      * Whatever the table: uniform ones are the same, normal ones but for rounding. */
     void (*uniforms)(uint64_t seed, uint64_t stream, int64_t first, int64_t n, void *out);
     void (*normals)(uint64_t seed, uint64_t stream, int64_t first, int64_t n, void *out);
+
+    /* -- neighbours in float64, see search.h: on the calling thread, for the points of the leaves
+     * begin to end - 1; what is found is stored by the callers' rows. */
+
+    /* The distance of the k-th nearest other point, k at most MI__MOST_NEAREST and less than n. */
+    void (*nearest)(const mi__tree *t, int32_t k, int64_t begin, int64_t end, double *distance);
+    /* How many points, itself included, are nearer than the row's radius. */
+    void (*within)(const mi__tree *t, const double *radius, int64_t begin, int64_t end,
+                   int32_t *count);
+    /* The points of `blocks` blocks that no column puts more than `most` away from the query: a bit
+     * each. Whether there are any. */
+    bool (*sift)(const mi__sieve *s, int64_t block, int64_t blocks, const uint8_t *query,
+                 uint8_t most, uint64_t *mask);
 } mi__kernels;
 
 extern const mi__kernels mi__kernels_f64;       /* the reference in double */

@@ -4,8 +4,10 @@
 
 #include "activation_tmpl.c"
 #include "joint_plain_tmpl.c"
+#include "search_plain_tmpl.c"
 #include "columns_tmpl.c"
 #include "norm_tmpl.c"
+#include "pairing_tmpl.c"
 #include "pool_tmpl.c"
 #include "product_blas_tmpl.c"
 #include "random_tmpl.c"

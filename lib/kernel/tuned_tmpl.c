@@ -8,6 +8,7 @@
 #include "activation_tmpl.c"
 #include "columns_tmpl.c"
 #include "norm_tmpl.c"
+#include "pairing_vector_tmpl.c"
 #include "pool_tmpl.c"
 #include "random_vector_tmpl.c"
 #include "scores_linear_tmpl.c"
@@ -38,3 +39,5 @@
 #include "direct_weight_tmpl.c"
 
 #include "convolve_tmpl.c"
+
+#include "search_tmpl.c"

@@ -169,7 +169,8 @@ static void update_range(void *arg, int64_t begin, int64_t end) {
         u->kernel->sgd(n, &u->sgd, u->g + begin, u->m + begin, u->w + begin);
 }
 
-static mi_status check_gradients(const mi_encoder *e) {
+mi_status mi__optimizer_check(const mi_optimizer *o) {
+    const mi_encoder *e = o->encoder;
     if (!e->backward_done)
         return mi__fail(MI_E_STATE, "the optimizer needs a backward pass before this");
     for (int32_t i = 0; i < e->params; i++) {
@@ -204,14 +205,18 @@ void mi__optimizer_update(mi_optimizer *o, int32_t param, double rate) {
     mi__parallel_ranges(o->encoder->ctx, p->count, GRAIN, update_range, &u);
 }
 
-mi_status mi_optimizer_step(mi_optimizer *o) {
-    MI__NEED(o);
+void mi__optimizer_apply(mi_optimizer *o) {
     const mi_encoder *e = o->encoder;
-    MI__TRY(check_gradients(e));
     double rate = mi_optimizer_rate(o);
     for (int32_t i = 0; i < e->params; i++)
         if (e->param[i]->kind != MI_PARAM_STATE)
             mi__optimizer_update(o, i, rate);
     o->steps++;
+}
+
+mi_status mi_optimizer_step(mi_optimizer *o) {
+    MI__NEED(o);
+    MI__TRY(mi__optimizer_check(o));
+    mi__optimizer_apply(o);
     return MI_OK;
 }

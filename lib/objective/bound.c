@@ -103,6 +103,7 @@ mi_status mi_bound_create(mi_context *context, const char *name, mi_bound **out)
         mi_context_destroy(own);
         return MI_E_NOMEM;
     }
+    atomic_init(&bound->references, 1);
     bound->context = own;
     bound->kind = kind;
     bound->values.rate = 1;
@@ -112,8 +113,13 @@ mi_status mi_bound_create(mi_context *context, const char *name, mi_bound **out)
     return MI_OK;
 }
 
+mi_bound *mi__bound_take(mi_bound *bound) {
+    atomic_fetch_add(&bound->references, 1);
+    return bound;
+}
+
 void mi_bound_destroy(mi_bound *bound) {
-    if (bound == NULL)
+    if (bound == NULL || atomic_fetch_sub(&bound->references, 1) > 1)
         return;
     mi_context *context = bound->context;
     for (int i = 0; i < MI__BOUND_ROOMS; i++)

@@ -175,8 +175,8 @@ static mi_status run(mi__embeddings *m, mi_bound_result *found) {
     return MI_OK;
 }
 
-static mi_status evaluate(mi_bound *bound, const mi__kernels *k, const void *theirs,
-                          const char *type, mi_bound_result *result) {
+mi_status mi__bound_embeddings(mi_bound *bound, const mi__kernels *k, const void *theirs,
+                               const char *type, mi_bound_result *result) {
     mi_bound_result found = {.struct_size = sizeof found};
     mi__embeddings m = {.bound = bound, .k = k};
     MI__NEED(bound);
@@ -199,10 +199,10 @@ static mi_status evaluate(mi_bound *bound, const mi__kernels *k, const void *the
 
 mi_status mi_bound_eval_embeddings_f32(mi_bound *bound, const mi_bound_embeddings_f32 *io,
                                        mi_bound_result *result) {
-    return evaluate(bound, mi__kernels_select(), io, "mi_bound_embeddings_f32", result);
+    return mi__bound_embeddings(bound, mi__kernels_select(), io, "mi_bound_embeddings_f32", result);
 }
 
 mi_status mi_bound_eval_embeddings_f64(mi_bound *bound, const mi_bound_embeddings_f64 *io,
                                        mi_bound_result *result) {
-    return evaluate(bound, &mi__kernels_f64, io, "mi_bound_embeddings_f64", result);
+    return mi__bound_embeddings(bound, &mi__kernels_f64, io, "mi_bound_embeddings_f64", result);
 }

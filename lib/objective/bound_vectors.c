@@ -81,8 +81,8 @@ static mi_status check(const mi_bound *bound, const mi__kernels *k, const vector
     return MI_OK;
 }
 
-static mi_status evaluate(mi_bound *bound, const mi__kernels *k, const void *theirs,
-                          const char *type, mi_bound_result *result) {
+mi_status mi__bound_vectors(mi_bound *bound, const mi__kernels *k, const void *theirs,
+                            const char *type, mi_bound_result *result) {
     mi_bound_result found = {.struct_size = sizeof found};
     vectors v = {.bound = bound, .k = k};
     MI__NEED(bound);
@@ -115,10 +115,10 @@ static mi_status evaluate(mi_bound *bound, const mi__kernels *k, const void *the
 
 mi_status mi_bound_eval_vectors_f32(mi_bound *bound, const mi_bound_vectors_f32 *io,
                                     mi_bound_result *result) {
-    return evaluate(bound, mi__kernels_select(), io, "mi_bound_vectors_f32", result);
+    return mi__bound_vectors(bound, mi__kernels_select(), io, "mi_bound_vectors_f32", result);
 }
 
 mi_status mi_bound_eval_vectors_f64(mi_bound *bound, const mi_bound_vectors_f64 *io,
                                     mi_bound_result *result) {
-    return evaluate(bound, &mi__kernels_f64, io, "mi_bound_vectors_f64", result);
+    return mi__bound_vectors(bound, &mi__kernels_f64, io, "mi_bound_vectors_f64", result);
 }

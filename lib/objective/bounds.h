@@ -80,6 +80,7 @@ typedef struct mi__bound_kind {
 enum { MI__ROOM_ENGINE, MI__ROOM_SOURCE, MI__BOUND_ROOMS };
 
 struct mi_bound {
+    atomic_int references;
     mi_context *context;
     const mi__bound_kind *kind;
     mi__bound_values values;
@@ -90,6 +91,9 @@ struct mi_bound {
         int64_t bytes;
     } room[MI__BOUND_ROOMS]; /* kept from one evaluation to the next */
 };
+
+/* The bound with one more reference. */
+mi_bound *mi__bound_take(mi_bound *bound);
 
 /* The flags of a bound with the values that its parameters have. */
 int32_t mi__bound_needs(const mi_bound *bound);
@@ -184,6 +188,13 @@ static inline void mi__real_put(const mi__kernels *k, void *x, int64_t i, double
 static inline void *mi__real_at(const mi__kernels *k, const void *x, int64_t i) {
     return (char *)x + i * (int64_t)k->real;
 }
+
+/* Evaluations by the kernels of a table, in its precision: io is a mi_bound_vectors_f32 or
+ * mi_bound_embeddings_f32, or their twins of f64, which look the same; `type` is its name. */
+mi_status mi__bound_vectors(mi_bound *bound, const mi__kernels *k, const void *io, const char *type,
+                            mi_bound_result *result);
+mi_status mi__bound_embeddings(mi_bound *bound, const mi__kernels *k, const void *io,
+                               const char *type, mi_bound_result *result);
 
 /* -- the engine -------------------------------------------------------------------------------- */
 

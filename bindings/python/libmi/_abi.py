@@ -77,6 +77,7 @@ MI_METHOD_GAO = 6  # "gao"
 MI_METHOD_GAUSSIAN = 7  # "gaussian"
 MI_METHOD_COPULA = 8  # "copula"
 MI_METHOD_NEURAL = 9  # "neural"
+MI_METHOD_STUDENT = 10  # "student": not for entropies
 
 # mi_metric: The distance between two samples of one variable; between pairs it is the greater of
 # x's and y's.
@@ -256,6 +257,7 @@ ENUMS = {
         'MI_METHOD_GAUSSIAN': MI_METHOD_GAUSSIAN,
         'MI_METHOD_COPULA': MI_METHOD_COPULA,
         'MI_METHOD_NEURAL': MI_METHOD_NEURAL,
+        'MI_METHOD_STUDENT': MI_METHOD_STUDENT,
     },
     'mi_metric': {
         'MI_METRIC_MAX': MI_METRIC_MAX,
@@ -959,8 +961,8 @@ class mi_estimate_result(Structure):
     warnings: mi_warning flags
     reserved0: 0
     n: samples
-    value: the estimate. Infinite only for gaussian, copula (one variable is a linear function of
-        the other) and for entropies of numbers (ties)
+    value: the estimate. Infinite only for gaussian, copula, student (one variable is a linear
+        function of the other) and for entropies of numbers (ties)
     cap: the most that the method can say; infinite if there is no limit
     error: standard error; NaN unless resamples was set
     low: the interval, likewise
@@ -1353,11 +1355,11 @@ class mi_probe_options(Structure):
     struct_size: sizeof(mi_probe_options)
     seed: of weights and batches; 0: the context's
     layers: in front of the last one, as encoder.h has them; read at once. NULL: none
-    batch: samples of a step; 0: 256, or all if there are fewer
+    batch: samples of a step at most, all steps having the same number but for one; 0: 256
     epochs: passes over the samples; 0: 50
     raw: 1: features as they are. 0: each is centred and divided by its standard deviation, as
-        found by mi_probe_fit()
-    rate: of Adam, falling along half a cosine; 0: 1e-2, with layers 1e-3
+        found by mi_probe_fit(); constant ones are left out
+    rate: of Adam, falling along half a cosine; 0: 3e-3, with layers 1e-3
     decay: weight decay; 0: none
     """
 
@@ -1395,7 +1397,7 @@ class mi_samples(Structure):
 
     struct_size: sizeof(mi_samples)
     data: [n][d]
-    n: samples, at least 1
+    n: samples, 1 to 2^32 - 1
     d: numbers of each, at least 1; 0: 1
     ld: row stride in elements, 0: d
     dtype: an mi_dtype
@@ -2459,19 +2461,19 @@ Estimates the mutual information of x and y, or, given z, I(x; y | z).
 context: for memory, threads and seed; may be NULL
 x: n samples
 y: as many
-z: as many; NULL: nothing is given. discrete, histogram, ksg, gao, gaussian
-    and copula can; auto takes one of these
+z: as many; NULL: nothing is given. discrete, histogram, ksg, gao, gaussian,
+    copula and student can; auto takes one of these
 options: NULL for the defaults
 local (out): [n], receives each sample's share: their mean is the value but for
-    corrections of bias (gaussian: all but for them); NULL: not wanted
+    corrections of bias (gaussian, student: all but for them); NULL: not wanted
 result (out): its struct_size set by the caller
 Returns MI_OK; MI_E_ARG (a member out of range, k >= n, ...); MI_E_SHAPE (n differs);
     MI_E_NUMERIC (NaN or infinity: the message says where); MI_E_UNSUPPORTED (a method
     that can't what is asked: the message says which can); MI_E_ABI; MI_E_NOMEM. On failure
     no output is written
-Note: discrete O(n log n); histogram O(n); gaussian O(n d^2 + d^3); neighbours O(n log n) in few
-    columns, O(n^2 d) in many; memory O(n d) for all of them. Each resample and each
-    permutation takes that time again. The same at any number of threads
+Note: discrete O(n log n); histogram O(n); gaussian O(n d^2 + d^3), student some ten times that;
+    neighbours O(n log n) in few columns, O(n^2 d) in many; memory O(n d) for all of them.
+    Each resample and each permutation takes that time again. The same at any number of threads
 Note: A constant variable gives 0 with a warning, whatever the method
 Since 0.1""",
     ),
@@ -3321,15 +3323,16 @@ Trains it on labelled features, from freshly drawn weights: a fit doesn't depend
 before it.
 
 probe: the probe
-n: samples, 1 or more
+n: samples, 1 to 2^32 - 1
 x: [n][d] features
 ld: row stride, 0: d
-label: [n], each in 0 to classes - 1; negative: unknown, left out
+label: [n], each in 0 to classes - 1; negative: unknown, left out: its features are
+    not looked at
 report (out): its struct_size set by the caller; may be NULL
 Returns MI_OK; MI_E_ARG (a label out of range, none known); MI_E_SHAPE; MI_E_NUMERIC (NaN or
-    infinity: the message says where); MI_E_ABI; MI_E_NOMEM. On failure the probe stays as
-    it was
-Note: epochs n (d + layers) classes operations. The same at any number of threads.
+    infinity: the message says where; also a rate or features so large that the network
+    overflows); MI_E_ABI; MI_E_NOMEM. On failure the probe stays as it was
+Note: epochs n d classes operations without layers. The same at any number of threads.
 Since 0.1""",
     ),
     'mi_probe_predict': (

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef EXAMPLES_CODE_PICTURES_H
+#define EXAMPLES_CODE_PICTURES_H
+
+#include <stdint.h>
+
+/* Images with their codes. */
+typedef struct code_set {
+    int64_t n;
+    int side, channels, latent, classes;
+    const float *x;       /* [n][side][side][channels] */
+    const float *code;    /* [n][latent] */
+    const int32_t *label; /* [n], for colours; negative: unknown */
+} code_set;
+
+/* Draws what codes are like, into a directory; an mi_status.
+ *
+ *   codes.png       the two directions in which they vary most, a point an image, a colour a class
+ *   neighbours.png  an image of each class, and at its right those with the nearest codes; frames
+ *                   are red where the class is another one */
+int draw_codes(const char *directory, const code_set *set);
+
+#endif

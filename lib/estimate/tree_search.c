@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Neighbours by a k-d tree. */
+#include "neighbour.h"
+
+#include <float.h>
+
+#define CHUNK 512 /* points that a thread takes at a time */
+#define DEPTH 64
+
+typedef struct query {
+    const mi__kernels *kernels;
+    const mi__space *space;
+    mi__tree tree;
+    int64_t leaves; /* of a chunk */
+    int32_t k;
+    const double *radius;
+    double *distance;
+    int32_t *count;
+    double *const *reach;
+    double *room; /* [threads][2 k] */
+    atomic_llong next;
+} query;
+
+static mi_status begin(mi_context *ctx, const mi__space *s, int64_t room, query *q) {
+    q->kernels = mi__kernels_select();
+    q->space = s;
+    q->leaves = MI__MAX(CHUNK / room, 1);
+    atomic_init(&q->next, 0);
+    return mi__tree_make(ctx, s, room, &q->tree);
+}
+
+static int64_t chunks(const query *q) {
+    return (q->tree.leaves + q->leaves - 1) / q->leaves;
+}
+
+static int64_t chunk_end(const query *q, int64_t chunk) {
+    return MI__MIN((chunk + 1) * q->leaves, q->tree.leaves);
+}
+
+/* -- a walk over the leaves that a distance reaches, nearest subtrees first -----------------------
+ */
+
+typedef struct walk {
+    int64_t node, first, leaves;
+    double gap;
+} walk;
+
+/* What a point is from a box at least. */
+static double gap_to(const query *q, int64_t row, int64_t node) {
+    const mi__space *s = q->space;
+    const double *box = q->tree.box + node * 2 * s->d;
+    double most = 0;
+    for (int32_t part = 0; part < s->parts; part++) {
+        const double *point = s->part[part] + row * s->width[part];
+        double sum = 0;
+        for (int64_t j = 0; j < s->width[part]; j++, box++) {
+            const double gap = fmax(fmax(box[0] - point[j], point[j] - box[s->d]), 0);
+            sum = s->squared ? sum + gap * gap : fmax(sum, gap);
+        }
+        most = fmax(most, sum);
+    }
+    return most;
+}
+
+/* The next leaf whose box is less than `bound` away; -1: none is left. */
+static int64_t next_leaf(const query *q, int64_t row, double bound, walk *stack, int *depth) {
+    while (*depth > 0) {
+        const walk w = stack[--*depth];
+        if (w.gap >= bound)
+            continue;
+        if (w.leaves == 1)
+            return w.first;
+        const int64_t half = w.leaves / 2;
+        walk left = {w.node + 1, w.first, half, 0};
+        walk right = {w.node + 2 * half, w.first + half, w.leaves - half, 0};
+        left.gap = gap_to(q, row, left.node);
+        right.gap = gap_to(q, row, right.node);
+        stack[(*depth)++] = left.gap < right.gap ? right : left;
+        stack[(*depth)++] = left.gap < right.gap ? left : right;
+    }
+    return -1;
+}
+
+/* -- the k-th nearest ---------------------------------------------------------------------------
+ */
+
+static void nearest_chunk(void *arg, int64_t i) {
+    const query *q = arg;
+    q->kernels->nearest(&q->tree, q->k, i * q->leaves, chunk_end(q, i), q->distance);
+}
+
+static double kth_of(const query *q, int64_t row, double *room) {
+    const mi__tree *t = &q->tree;
+    walk stack[2 * DEPTH];
+    int depth = 1;
+    mi__least l;
+    stack[0] = (walk){0, 0, t->leaves, 0};
+    mi__least_begin(&l, q->k, room);
+    for (int64_t leaf; (leaf = next_leaf(q, row, l.bound, stack, &depth)) >= 0;)
+        for (int64_t p = mi__tree_first(t, leaf); p < mi__tree_first(t, leaf + 1); p++) {
+            const double far = mi__space_apart(q->space, row, t->row[p]);
+            if (far < l.bound && t->row[p] != row)
+                mi__least_add(&l, far);
+        }
+    return mi__least_last(&l);
+}
+
+/* Any k: a piece for each thread, which has room. */
+static void many_nearest(void *arg, int64_t piece) {
+    query *q = arg;
+    const mi__tree *t = &q->tree;
+    double *room = q->room + piece * 2 * q->k;
+    for (int64_t i; (i = atomic_fetch_add(&q->next, 1)) < chunks(q);) {
+        const int64_t end = mi__tree_first(t, chunk_end(q, i));
+        for (int64_t p = mi__tree_first(t, i * q->leaves); p < end; p++)
+            q->distance[t->row[p]] = kth_of(q, t->row[p], room);
+    }
+}
+
+mi_status mi__tree_nearest(mi_context *ctx, const mi__space *s, int32_t k, double *distance) {
+    query q = {.k = k, .distance = distance};
+    const int64_t room = k > MI__MOST_NEAREST ? (int64_t)ctx->threads * 2 * k : 0;
+    MI__TRY(begin(ctx, s, s->d <= 3 ? 8 : 16, &q));
+    q.room = mi__alloc(ctx, room, sizeof *q.room);
+    if (q.room != NULL && room == 0)
+        mi__parallel_for(ctx, chunks(&q), nearest_chunk, &q);
+    else if (q.room != NULL)
+        mi__parallel_for(ctx, ctx->threads, many_nearest, &q);
+    mi__free(ctx, q.room, room, sizeof *q.room);
+    mi__tree_free(ctx, &q.tree);
+    return q.room != NULL ? MI_OK : MI_E_NOMEM;
+}
+
+/* -- counts and reach ---------------------------------------------------------------------------
+ */
+
+static void within_chunk(void *arg, int64_t i) {
+    const query *q = arg;
+    q->kernels->within(&q->tree, q->radius, i * q->leaves, chunk_end(q, i), q->count);
+}
+
+mi_status mi__tree_within(mi_context *ctx, const mi__space *s, const double *radius,
+                          int32_t *count) {
+    query q = {.radius = radius, .count = count};
+    MI__TRY(begin(ctx, s, 32, &q));
+    mi__parallel_for(ctx, chunks(&q), within_chunk, &q);
+    mi__tree_free(ctx, &q.tree);
+    return MI_OK;
+}
+
+static void reach_chunk(void *arg, int64_t i) {
+    const query *q = arg;
+    const mi__space *s = q->space;
+    const mi__tree *t = &q->tree;
+    const int64_t end = mi__tree_first(t, chunk_end(q, i));
+    for (int64_t p = mi__tree_first(t, i * q->leaves); p < end; p++) {
+        const int64_t row = t->row[p];
+        double most[MI__MOST_PARTS] = {0};
+        walk stack[2 * DEPTH];
+        int depth = 1;
+        stack[0] = (walk){0, 0, t->leaves, 0};
+        for (int64_t leaf; (leaf = next_leaf(q, row, q->radius[row], stack, &depth)) >= 0;)
+            for (int64_t o = mi__tree_first(t, leaf); o < mi__tree_first(t, leaf + 1); o++)
+                mi__space_widen(s, row, t->row[o], q->radius[row], most);
+        for (int32_t part = 0; part < s->parts; part++)
+            q->reach[part][row] = most[part];
+    }
+}
+
+mi_status mi__tree_reach(mi_context *ctx, const mi__space *s, const double *radius,
+                         double *const *reach) {
+    query q = {.radius = radius, .reach = reach};
+    MI__TRY(begin(ctx, s, 8, &q));
+    mi__parallel_for(ctx, chunks(&q), reach_chunk, &q);
+    mi__tree_free(ctx, &q.tree);
+    return MI_OK;
+}

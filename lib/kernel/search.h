@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef LIBMI_LIB_SEARCH_H
+#define LIBMI_LIB_SEARCH_H
+
+/* What kernels look for neighbours in. Coordinates are at most 1 in magnitude. The distance of two
+ * points is the greatest of its parts': in each part, columns up to an end, the greatest difference
+ * of a column or, if `squared`, the sum of the differences' squares in the order of columns. All of
+ * it is computed without an error but that of each single operation, so that every kernel finds the
+ * same distances to the last bit, and bounds by boxes hold exactly. */
+
+#include "../base/base.h"
+
+#define MI__MOST_PARTS 3
+#define MI__MOST_ROOM 32     /* points of a leaf */
+#define MI__MOST_NEAREST 16  /* of mi__kernels' nearest() */
+#define MI__NOWHERE 1e150    /* where a leaf's room has no point: far from all, even squared */
+#define MI__EVERYWHERE 1e100 /* the greatest radius: has all points, and none of these */
+
+typedef struct mi__measure {
+    int64_t d;
+    int32_t parts;
+    bool squared;
+    int64_t end[MI__MOST_PARTS];
+} mi__measure;
+
+/* A k-d tree. Leaf i has the points at the positions from n i / leaves on, and a node with m leaves
+ * m / 2 of them on its left. Nodes are numbered root, left subtree, right subtree. */
+typedef struct mi__tree {
+    mi__measure measure;
+    int64_t n, leaves, room; /* room: of a leaf, a multiple of 8 */
+    double *point;           /* [leaves][d][room] */
+    double *box;             /* [2 leaves - 1][2][d]: the least of each column, the greatest */
+    int32_t *row;            /* [n]: the caller's, at each position */
+} mi__tree;
+
+static inline int64_t mi__tree_first(const mi__tree *t, int64_t leaf) {
+    return t->n * leaf / t->leaves; /* both are below 2^31 */
+}
+
+/* Points in blocks whose coordinates are bytes: the floor of multiples of a step, modulo 256. Two
+ * that differ by c, the short way round, are more than c - 1 steps apart. */
+#define MI__BLOCK 64
+
+typedef struct mi__sieve {
+    int64_t d;
+    const uint8_t *point; /* [blocks][d][MI__BLOCK] */
+} mi__sieve;
+
+#endif
