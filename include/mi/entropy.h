@@ -14,7 +14,7 @@
  * G. Miller, W. Madow, 1955, adds that term for the values seen; P. Grassberger,
  * "Entropy estimates from insufficient sampling", arXiv:physics/0307138, 2003, replaces the
  * logarithm of each count by a function of it. Corrected information can come
- * out below 0.
+ * out below 0. A variable with one value has no entropy, corrected or not.
  */
 
 #include "samples.h"

@@ -77,7 +77,8 @@ enum mi_metric {
 
 /** What is done to each column first. */
 enum mi_scale {
-    MI_SCALE_DEFAULT = 0,  /**< standard for neighbours and neural; else, and for entropies, none */
+    MI_SCALE_DEFAULT = 0,  /**< standard for neighbours and neural, rank for copula, student and
+                                auto, which have no other; else, and for entropies, none */
     MI_SCALE_NONE = 1,     /**< nothing */
     MI_SCALE_STANDARD = 2, /**< less its mean, divided by its standard deviation */
     MI_SCALE_RANK = 3      /**< its ranks become the quantiles of N(0, 1); ties share one */
@@ -91,8 +92,9 @@ enum mi_bins {
 
 /** How the interval is found. */
 enum mi_resample {
-    MI_RESAMPLE_HALVES = 0,   /**< the spread over random halves of the samples, which is that of
-                                   the whole: no sample twice, right for every method */
+    MI_RESAMPLE_HALVES = 0,   /**< by how much the estimates on two random halves of the samples
+                                   differ, which tells the error of the whole: no sample twice,
+                                   right for every method */
     MI_RESAMPLE_BOOTSTRAP = 1 /**< samples drawn with replacement (B. Efron, 1979), basic interval;
                                    not for neighbours and neural, whose values repetitions ruin */
 };
@@ -123,11 +125,13 @@ typedef struct mi_estimate_options {
                                (1979) for this many columns asks for */
     int32_t bin_kind;     /**< an mi_bins */
     double noise;         /**< standard deviation of what is added to break ties, in those of each
-                               column, 0 to 1; 0: nothing is added */
-    int32_t resamples;    /**< for error and interval, 2 or more; 0: not wanted. 100 is good */
+                               column, 0 to 1; 0: nothing is added. Never to names */
+    int32_t resamples;    /**< estimates for error and interval, 2 or more; 0: not wanted. 100 is
+                               good */
     int32_t resample;     /**< an mi_resample */
     double level;         /**< of the interval, in 0 to 1; 0: 0.95 */
-    int32_t permutations; /**< for the p-value, 1 or more; 0: not wanted. 199 is good */
+    int32_t permutations; /**< for the p-value, 1 or more; 0: not wanted. 199 is good. z must be
+                               discrete: y's rows change places where it is the same */
     int32_t reserved0;    /**< must be 0 */
 } mi_estimate_options;
 

@@ -43,7 +43,7 @@ enum mi_unit {
 typedef struct mi_samples {
     uint64_t struct_size; /**< sizeof(mi_samples) */
     const void *data;     /**< [n][d] */
-    int64_t n;            /**< samples, at least 1 */
+    int64_t n;            /**< samples, 1 to 2^32 - 1 */
     int64_t d;            /**< numbers of each, at least 1; 0: 1 */
     int64_t ld;           /**< row stride in elements, 0: d */
     int32_t dtype;        /**< an mi_dtype */

@@ -7,17 +7,23 @@
 #include <math.h>
 #include <string.h>
 
-#define FEW 10          /* samples a column */
-#define SINGULAR 1e-12  /* of a column's variance is left: rounding, or as good as that */
-#define SHARES 16       /* of the sum over samples, whatever the number of threads */
-#define SHARE_ROWS 4096 /* at least */
-#define SHARE_COLS 512  /* beyond, panels are enough to share */
-#define BLOCK 256       /* samples that are summed up before they are added to others, at most */
-#define BLOCK_NUMBERS 16384       /* in them */
-#define GROUP (4 * MI__TILE_ROWS) /* rows of products: whole tiles, both ways */
-#define PANEL_NUMBERS 32768       /* in the rows that one task makes */
+/* Samples a column. */
+#define FEW 10
+/* What may be left of a column's variance once others are known: less is rounding. */
+#define SINGULAR 1e-12
+/* The sum over samples is split whatever the number of threads, if that takes little room. */
+#define SHARES 16
+#define SHARE_ROWS 4096
+#define SHARE_COLUMNS 512
+/* Samples that are summed up before they are added to others; numbers that they have. */
+#define BLOCK 256
+#define BLOCK_NUMBERS 16384
+/* Rows of products, whole tiles both ways; numbers in those that one task makes. */
+#define GROUP (4 * MI__TILE_ROWS)
+#define PANEL_NUMBERS 32768
+/* Samples, products that are worth a thread of their own. */
 #define GRAIN 512
-#define WORTH 65536 /* products that are worth a thread of their own */
+#define WORTH 65536
 
 static int64_t round_up(int64_t count, int64_t unit) {
     return (count + unit - 1) / unit * unit;
@@ -62,7 +68,7 @@ mi_status mi__columns_make(const mi__question *q, int64_t n, mi__columns *out) {
     c.begin[3] = c.d = q->z.d + q->x.d + q->y.d;
     c.ld = round_up(c.d, GROUP);
     c.panel = MI__MAX(PANEL_NUMBERS / c.ld / GROUP, 1) * GROUP;
-    c.shares = c.d > SHARE_COLS ? 1 : MI__MAX(MI__MIN(c.n / SHARE_ROWS, SHARES), 1);
+    c.shares = c.d > SHARE_COLUMNS ? 1 : MI__MAX(MI__MIN(c.n / SHARE_ROWS, SHARES), 1);
     c.pieces = MI__MAX(MI__MIN(c.n / GRAIN, (int64_t)ctx->threads), 1);
     if (!mi__multiply(c.n, c.ld, &size) || !mi__multiply(c.ld, c.ld, &size))
         return mi__fail(MI_E_NOMEM, "no memory for %" PRId64 " columns", c.d);
@@ -92,6 +98,7 @@ int32_t mi__columns_few(const mi__columns *c) {
 
 typedef struct product {
     mi__columns *c;
+    const mi__kernels *kernels;
     const double *weight;
     int64_t panels;
 } product;
@@ -121,7 +128,7 @@ static void multiply_group(const product *p, int64_t begin, int64_t samples, int
                          .c = sums + column * c->ld + column,
                          .ldc = c->ld,
                          .add = true};
-    mi__kernels_select()->tiles(&t, 0, GROUP / MI__TILE_ROWS);
+    p->kernels->tiles(&t, 0, GROUP / MI__TILE_ROWS);
 }
 
 /* One share of the samples, one panel of the products, from the diagonal on. Blocks of samples stay
@@ -138,7 +145,7 @@ static void multiply_task(void *arg, int64_t task) {
 }
 
 void mi__columns_multiply(mi__columns *c, const double *weight) {
-    const product p = {c, weight, (c->ld + c->panel - 1) / c->panel};
+    const product p = {c, mi__kernels_select(), weight, (c->ld + c->panel - 1) / c->panel};
     memset(c->sums, 0, (size_t)(c->shares * c->ld * c->ld) * sizeof *c->sums);
     mi__parallel_for(c->ctx, c->shares * p.panels, multiply_task, (void *)&p);
     for (int64_t i = 0; i < c->d; i++)

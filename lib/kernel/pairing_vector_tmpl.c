@@ -55,21 +55,20 @@ INLINE void four_scores(const float *w, int64_t c, const float *const a[4], cons
 
 /* Pairs in the order t, row: neighbours have neighbouring rows. */
 static void score_rows(void *arg, int64_t begin, int64_t end) {
-    const pair_job *job = arg;
-    const mi__pairing *p = job->p;
-    for (int64_t t = -1; t < p->k; t++)
+    const pair_job job = *(const pair_job *)arg;
+    const mi__pairing p = *job.p;
+    for (int64_t t = -1; t < p.k; t++)
         for (int64_t i = begin; i < end; i += 4) {
             const float *a[4], *b[4];
             float score[4];
             for (int q = 0; q < 4; q++) {
-                const int64_t row = p->first + MI__MIN(i + q, end - 1);
-                a[q] = side_row(p->a, p, row);
-                b[q] = side_row(p->b, p, pair_partner(p, row, t));
+                const int64_t row = p.first + MI__MIN(i + q, end - 1);
+                a[q] = side_row(p.a, &p, row);
+                b[q] = side_row(p.b, &p, pair_partner(&p, row, t));
             }
-            four_scores(job->weight, p->c, a, b, score);
+            four_scores(job.weight, p.c, a, b, score);
             for (int64_t q = 0; q < MI__MIN(4, end - i); q++)
-                *(t < 0 ? job->own + i + q : job->others + (i + q) * p->k + t) =
-                    score[q] + job->bias;
+                *(t < 0 ? job.own + i + q : job.others + (i + q) * p.k + t) = score[q] + job.bias;
         }
 }
 
@@ -85,26 +84,42 @@ static void pair_scores(mi_context *ctx, const mi__pairing *p, const void *weigh
 
 /* -- gradients of scores ---------------------------------------------------------------------- */
 
-typedef struct stretch_sums {
-    vec weight[STRETCH], dweight[STRETCH], a[STRETCH], da[STRETCH];
-} stretch_sums;
+/* A stretch of units: `vectors` of them, the last of which has `last` lanes. */
+typedef struct stretch {
+    int64_t last;
+    vec weight[STRETCH], dweight[STRETCH], a[STRETCH], down[STRETCH];
+} stretch;
 
-/* One pair's part, of `vectors` vectors of units, the last of which has `last` lanes. */
-INLINE void add_pair(const int vectors, int64_t last, stretch_sums *s, float gradient,
-                     const float *b, float *db) {
+INLINE int64_t lanes_of(const stretch *s, const int vectors, int v) {
+    return v + 1 < vectors ? LANES : s->last;
+}
+
+INLINE void load_stretch(const stretch *s, const int vectors, const float *from, vec *to) {
+    UNROLL
+    for (int v = 0; v < vectors; v++)
+        to[v] = load_lanes(from + v * LANES, lanes_of(s, vectors, v));
+}
+
+INLINE void store_stretch(const stretch *s, const int vectors, float *to, const vec *from) {
+    UNROLL
+    for (int v = 0; v < vectors; v++)
+        store_lanes(to + v * LANES, lanes_of(s, vectors, v), from[v]);
+}
+
+/* One pair's part: `down` is the gradient by a and by b. */
+INLINE void meet(const int vectors, stretch *s, float gradient, const float *b) {
     const vec g = broadcast(gradient), zero = broadcast(0);
+    vec row[STRETCH];
+    load_stretch(s, vectors, b, row);
     UNROLL
     for (int v = 0; v < vectors; v++) {
-        const int64_t count = v + 1 < vectors ? LANES : last;
-        const vec sum = s->a[v] + load_lanes(b + v * LANES, count);
-        const vec down = choose(less(zero, sum), g * s->weight[v], zero);
+        const vec sum = s->a[v] + row[v];
+        s->down[v] = choose(less(zero, sum), g * s->weight[v], zero);
         s->dweight[v] = madd(g, most_of(sum, zero), s->dweight[v]);
-        s->da[v] = s->da[v] + down;
-        store_lanes(db + v * LANES, count, load_lanes(db + v * LANES, count) + down);
     }
 }
 
-INLINE void add_dweight(const int vectors, stretch_sums *s, double *sums) {
+INLINE void flush_dweight(const int vectors, stretch *s, double *sums) {
     UNROLL
     for (int v = 0; v < vectors; v++) {
         float lanes[LANES];
@@ -115,44 +130,60 @@ INLINE void add_dweight(const int vectors, stretch_sums *s, double *sums) {
     }
 }
 
-/* All pairs, units h to h + vectors LANES - 1. */
-INLINE void stretch_backward(const int vectors, const pair_job *job, int64_t h) {
-    const mi__pairing *p = job->p;
-    const int64_t last = MI__MIN(p->c - h - (vectors - 1) * LANES, LANES);
-    double sums[STRETCH * LANES] = {0};
-    stretch_sums s;
-    int64_t terms = 0;
-    for (int v = 0; v < vectors; v++) {
-        const int64_t count = v + 1 < vectors ? LANES : last;
-        s.weight[v] = load_lanes(job->weight + h + v * LANES, count);
-        s.dweight[v] = broadcast(0);
-        for (int64_t j = 0; j < p->n; j++)
-            store_lanes(job->db + j * p->c + h + v * LANES, count, broadcast(0));
-    }
+/* The pairs of P come first and set what the others add to. */
+INLINE void stretch_own(const int vectors, const pair_job *j, const mi__pairing *p, int64_t h,
+                        stretch *s, double *sums) {
     for (int64_t i = 0; i < p->n; i++) {
-        UNROLL
-        for (int v = 0; v < vectors; v++) {
-            s.a[v] =
-                load_lanes(side_row(p->a, p, i) + h + v * LANES, v + 1 < vectors ? LANES : last);
-            s.da[v] = broadcast(0);
-        }
-        for (int64_t t = -1; t < p->k; t++) {
-            const int64_t j = pair_partner(p, i, t);
-            add_pair(vectors, last, &s, t < 0 ? job->own[i] : job->others[i * p->k + t],
-                     side_row(p->b, p, j) + h, job->db + j * p->c + h);
+        load_stretch(s, vectors, side_row(p->a, p, i) + h, s->a);
+        meet(vectors, s, j->own[i], side_row(p->b, p, i) + h);
+        store_stretch(s, vectors, j->da + i * p->c + h, s->down);
+        store_stretch(s, vectors, j->db + i * p->c + h, s->down);
+        if (i % PAIR_TERMS == PAIR_TERMS - 1)
+            flush_dweight(vectors, s, sums);
+    }
+    flush_dweight(vectors, s, sums);
+}
+
+INLINE void stretch_others(const int vectors, const pair_job *j, const mi__pairing *p, int64_t h,
+                           stretch *s, double *sums) {
+    int64_t terms = 0;
+    for (int64_t i = 0; i < p->n; i++) {
+        vec da[STRETCH], db[STRETCH];
+        load_stretch(s, vectors, side_row(p->a, p, i) + h, s->a);
+        load_stretch(s, vectors, j->da + i * p->c + h, da);
+        for (int64_t t = 0; t < p->k; t++) {
+            const int64_t row = pair_partner(p, i, t) * p->c + h;
+            meet(vectors, s, j->others[i * p->k + t], (const float *)p->b + row);
+            load_stretch(s, vectors, j->db + row, db);
+            UNROLL
+            for (int v = 0; v < vectors; v++) {
+                da[v] = da[v] + s->down[v];
+                db[v] = db[v] + s->down[v];
+            }
+            store_stretch(s, vectors, j->db + row, db);
             if (++terms == PAIR_TERMS) {
-                add_dweight(vectors, &s, sums);
+                flush_dweight(vectors, s, sums);
                 terms = 0;
             }
         }
-        UNROLL
-        for (int v = 0; v < vectors; v++)
-            store_lanes(job->da + i * p->c + h + v * LANES, v + 1 < vectors ? LANES : last,
-                        s.da[v]);
+        store_stretch(s, vectors, j->da + i * p->c + h, da);
     }
-    add_dweight(vectors, &s, sums);
-    for (int64_t i = 0; i < (vectors - 1) * LANES + last; i++)
-        job->dweight[h + i] = (float)sums[i];
+    flush_dweight(vectors, s, sums);
+}
+
+/* All pairs, units h to h + vectors LANES - 1. */
+INLINE void stretch_backward(const int vectors, const pair_job *arg, int64_t h) {
+    const pair_job job = *arg;
+    const mi__pairing p = *job.p;
+    double sums[STRETCH * LANES] = {0};
+    stretch s = {.last = MI__MIN(p.c - h - (vectors - 1) * LANES, LANES)};
+    load_stretch(&s, vectors, job.weight + h, s.weight);
+    for (int v = 0; v < vectors; v++)
+        s.dweight[v] = broadcast(0);
+    stretch_own(vectors, &job, &p, h, &s, sums);
+    stretch_others(vectors, &job, &p, h, &s, sums);
+    for (int64_t i = 0; i < (vectors - 1) * LANES + s.last; i++)
+        job.dweight[h + i] = (float)sums[i];
 }
 
 static void stretch_1(const pair_job *job, int64_t h) {

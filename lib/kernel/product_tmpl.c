@@ -9,9 +9,11 @@
 #define BLOCK_COLS (24 * LANES) /* of B: 24 KiB a lane with all of DEPTH, half of a usual L2 */
 #define STRIP 192               /* rows of C that a packed strip of A has */
 #define NARROW 12               /* rows of C that are not worth packing B for */
-#define AHEAD 16                /* rows that are asked for before they are packed */
-#define WORTH (1 << 19)         /* multiplications that pay for waking another thread */
-#define PITCH (STRIP + 16)      /* of a packed strip: an odd number of lines of a cache */
+#define THIN 3                  /* terms of a sum that tiles are too much for */
+#define THIN_ROWS 16
+#define AHEAD 16           /* rows that are asked for before they are packed */
+#define WORTH (1 << 19)    /* multiplications that pay for waking another thread */
+#define PITCH (STRIP + 16) /* of a packed strip: an odd number of lines of a cache */
 #define PART_FLOATS (DEPTH * (BLOCK_COLS + PITCH))
 
 typedef struct product_job {
@@ -114,9 +116,10 @@ static void multiply_tiles(const product_job *p, const product_block *k, span ro
 static void multiply_strip(const product_job *p, product_block k, float *room) {
     k.a = p->ta ? p->a + k.terms.begin * p->lda + k.rows.begin
                 : p->a + k.rows.begin * p->lda + k.terms.begin;
+    const bool pack = p->ta && length(k.rows) > ROWS; /* else each number is read once */
     k.row = p->ta ? 1 : p->lda;
-    k.step = p->ta ? PITCH : 1;
-    if (p->ta) {
+    k.step = pack ? PITCH : p->ta ? p->lda : 1;
+    if (pack) {
         copy_rows(k.a, p->lda, length(k.rows), length(k.terms), room, PITCH);
         k.a = room;
     }
@@ -187,12 +190,56 @@ static size_t product_work(const mi_context *ctx) {
     return (size_t)ctx->threads * PART_FLOATS * sizeof(float);
 }
 
+/* -- sums of few terms ------------------------------------------------------------------------ */
+
+/* Rows of C as they come: there is nothing to keep in registers from one to the next but a vector
+ * of each row of B. */
+INLINE void thin_columns(const int terms, const product_job *p, int64_t begin, int64_t end,
+                         int64_t column) {
+    const int64_t count = p->n - column;
+    const float *a = p->a + begin * p->lda;
+    float *c = p->c + begin * p->ldc + column;
+    const vec beta = broadcast((float)p->beta);
+    vec b[THIN];
+    UNROLL
+    for (int l = 0; l < terms; l++)
+        b[l] = load_lanes(p->b + l * p->ldb + column, count);
+    for (int64_t i = begin; i < end; i++, a += p->lda, c += p->ldc) {
+        vec sum = broadcast(a[0]) * b[0];
+        UNROLL
+        for (int l = 1; l < terms; l++)
+            sum = madd(broadcast(a[l]), b[l], sum);
+        if (p->beta != 0)
+            sum = madd(beta, load_lanes(c, count), sum);
+        store_lanes(c, count, sum);
+    }
+}
+
+/* Few rows at a time, so that a line of C is in the cache until it is complete. */
+static void multiply_thin(void *arg, int64_t begin, int64_t end) {
+    const product_job p = *(const product_job *)arg;
+    for (int64_t i = begin, last; i < end; i = last) {
+        last = MI__MIN(i + (p.n <= PANEL ? end - i : THIN_ROWS), end);
+        for (int64_t j = 0; j < p.n; j += LANES)
+            if (p.k == 1)
+                thin_columns(1, &p, i, last, j);
+            else if (p.k == 2)
+                thin_columns(2, &p, i, last, j);
+            else
+                thin_columns(THIN, &p, i, last, j);
+    }
+}
+
 static void product(mi_context *ctx, bool ta, bool tb, int64_t m, int64_t n, int64_t k,
                     const void *a, int64_t lda, const void *b, int64_t ldb, double beta, void *c,
                     int64_t ldc, void *work) {
     product_job job = {ta, tb, m, n, k, lda, ldb, ldc, a, b, beta, c, work, 1, 1};
     if (m <= 0 || n <= 0 || k <= 0) {
         mi__gemm_f32(ta, tb, m, n, k, a, lda, b, ldb, beta, c, ldc);
+        return;
+    }
+    if (!ta && !tb && k <= THIN) {
+        mi__parallel_ranges(ctx, m, WORTH / 8 / n + 1, multiply_thin, &job);
         return;
     }
     double worth = (double)m * (double)n * (double)k / WORTH;

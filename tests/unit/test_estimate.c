@@ -59,7 +59,7 @@ START_TEST(a_sign_plus_noise) {
 END_TEST
 
 /* Half of the pairs are of two values that agree 4 times in 5, half are Gaussian; which half it is
- * can be seen from either. Gao et al., experiment 1. */
+ * can be seen from either. as in Gao et al. */
 START_TEST(a_mixture_of_values_and_numbers) {
     const int64_t n = 5000;
     const double truth = ln2 + 0.5 * 0.19274475702175753 - 0.25 * log1p(-0.81);
@@ -67,7 +67,7 @@ START_TEST(a_mixture_of_values_and_numbers) {
     mi__random r = mi__random_at(3, 56, 0);
     for (int64_t i = 0; i < n; i++)
         if (mi__random_below(&r, 2) == 0) {
-            xs[i] = (double)mi__random_below(&r, 2) * 2 - 1;
+            xs[i] = (double)mi__random_below(&r, 2) * 8 - 4;
             ys[i] = mi__random_below(&r, 5) > 0 ? xs[i] : -xs[i];
         }
     const mi_samples x = samples(xs, n, 1), y = samples(ys, n, 1);
@@ -150,7 +150,7 @@ START_TEST(given_a_third) {
     const mi_samples x = samples(xs, n, 1), y = samples(ys, n, 1), z = samples(zs, n, 1);
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
         const mi_estimate_options o = by(methods[i]);
-        near(estimate(&x, &y, &z, &o, NULL).value, 0, 0.03);
+        near(estimate(&x, &y, &z, &o, NULL).value, 0, 0.05);
         near(estimate(&x, &y, NULL, &o, NULL).value, -0.5 * log1p(-0.25), 0.03);
     }
 }

@@ -227,6 +227,8 @@ START_TEST(threads_change_nothing) {
     const mi_samples x = samples(xs, N, 1), y = samples(ys, N, 1), z = samples(zs, N, 1);
     for (int32_t m = MI_METHOD_AUTO; m <= MI_METHOD_STUDENT; m++) {
         mi_estimate_result first = fresh();
+        if (m == MI_METHOD_NEURAL)
+            continue; /* see below */
         for (int32_t threads = 1; threads <= 4; threads += 3) {
             mi_context *context;
             mi_context_options co = {.struct_size = sizeof co, .threads = threads};
@@ -254,7 +256,7 @@ START_TEST(every_allocation_may_fail) {
         zs[i] = (double)(i % 3);
     const mi_samples x = samples(xs, N, 1), y = samples(ys, N, 1), z = samples(zs, N, 1);
     for (int32_t m = MI_METHOD_AUTO; m <= MI_METHOD_STUDENT; m++)
-        for (long long fail_at = 1;; fail_at++) {
+        for (long long fail_at = 1; m != MI_METHOD_NEURAL; fail_at++) {
             failing f = {0};
             mi_context *context;
             mi_estimate_options o = by(m);
@@ -282,5 +284,50 @@ START_TEST(every_allocation_may_fail) {
 }
 END_TEST
 
+/* Networks take their time, so they get few samples and fewer failures. */
+START_TEST(networks_are_like_other_methods) {
+    enum { N = 100 };
+    draw_normal(N, 1, 0.9, 20);
+    const mi_samples x = samples(xs, N, 1), y = samples(ys, N, 1);
+    const mi_estimate_options o = by(MI_METHOD_NEURAL);
+    mi_estimate_result first = fresh();
+    failing f = {0};
+    for (int32_t threads = 1; threads <= 3; threads += 2) {
+        mi_context *context;
+        mi_estimate_result r = fresh();
+        f = (failing){0};
+        OK(failing_context(&f, threads, 0, &context));
+        OK(mi_estimate_mi(context, &x, &y, NULL, &o, locals, &r));
+        first = threads == 1 ? r : first;
+        ck_assert_mem_eq(&r, &first, sizeof r);
+        mi_context_destroy(context);
+    }
+    const long long calls = f.calls;
+    ck_assert(first.warnings & MI_WARNING_FEW);
+    for (long long fail_at = 2; fail_at < calls; fail_at += fail_at < 40 ? 1 : calls / 8) {
+        mi_context *context;
+        mi_estimate_result r = fresh();
+        f = (failing){0};
+        OK(failing_context(&f, 1, 0, &context));
+        f.fail_at = fail_at;
+        const long long before = f.living;
+        locals[0] = unset;
+        ck_assert_int_eq(mi_estimate_mi(context, &x, &y, NULL, &o, locals, &r), MI_E_NOMEM);
+        ck_assert(r.value == unset && locals[0] == unset && f.living == before);
+        mi_context_destroy(context);
+    }
+    const mi_samples few = samples(xs, 63, 1), too = samples(ys, 63, 1);
+    REFUSES(MI_E_ARG, "neural takes 64 samples or more, got 63", &few, &too, NULL, &o);
+    draw_normal(N, 1, 0.9, 20);
+    for (int i = 0; i < N; i++)
+        ys[i] *= 1e300;
+    mi_estimate_options raw = o;
+    raw.scale = MI_SCALE_NONE;
+    REFUSES(MI_E_NUMERIC, "too large for a network", &x, &y, NULL, &raw);
+    near(estimate(&x, &y, NULL, &o, NULL).value, first.value, 0.02);
+}
+END_TEST
+
 UNIT_MAIN("estimate_args", constants_tell_nothing, hostile_options, what_methods_cannot,
-          hostile_arrays, degenerate_numbers, threads_change_nothing, every_allocation_may_fail)
+          hostile_arrays, degenerate_numbers, threads_change_nothing, every_allocation_may_fail,
+          networks_are_like_other_methods)

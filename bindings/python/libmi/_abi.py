@@ -85,7 +85,9 @@ MI_METRIC_MAX = 0  # the greatest difference of a column
 MI_METRIC_EUCLIDEAN = 1  # the root of the sum of their squares
 
 # mi_scale: What is done to each column first.
-MI_SCALE_DEFAULT = 0  # standard for neighbours and neural; else, and for entropies, none
+# standard for neighbours and neural, rank for copula, student and auto, which have no other; else,
+# and for entropies, none
+MI_SCALE_DEFAULT = 0
 MI_SCALE_NONE = 1  # nothing
 MI_SCALE_STANDARD = 2  # less its mean, divided by its standard deviation
 MI_SCALE_RANK = 3  # its ranks become the quantiles of N(0, 1); ties share one
@@ -95,8 +97,8 @@ MI_BINS_WIDTH = 0  # of equal width between least and greatest
 MI_BINS_QUANTILE = 1  # of equal counts: borders at quantiles
 
 # mi_resample: How the interval is found.
-# the spread over random halves of the samples, which is that of the whole: no sample twice, right
-# for every method
+# by how much the estimates on two random halves of the samples differ, which tells the error of
+# the whole: no sample twice, right for every method
 MI_RESAMPLE_HALVES = 0
 # samples drawn with replacement (B. Efron, 1979), basic interval; not for neighbours and neural,
 # whose values repetitions ruin
@@ -924,11 +926,12 @@ class mi_estimate_options(Structure):
         columns asks for
     bin_kind: an mi_bins
     noise: standard deviation of what is added to break ties, in those of each column, 0 to 1; 0:
-        nothing is added
-    resamples: for error and interval, 2 or more; 0: not wanted. 100 is good
+        nothing is added. Never to names
+    resamples: estimates for error and interval, 2 or more; 0: not wanted. 100 is good
     resample: an mi_resample
     level: of the interval, in 0 to 1; 0: 0.95
-    permutations: for the p-value, 1 or more; 0: not wanted. 199 is good
+    permutations: for the p-value, 1 or more; 0: not wanted. 199 is good. z must be discrete: y's
+        rows change places where it is the same
     reserved0: must be 0
     """
 
@@ -1397,7 +1400,7 @@ class mi_samples(Structure):
 
     struct_size: sizeof(mi_samples)
     data: [n][d]
-    n: samples, at least 1
+    n: samples, 1 to 2^32 - 1
     d: numbers of each, at least 1; 0: 1
     ld: row stride in elements, 0: d
     dtype: an mi_dtype

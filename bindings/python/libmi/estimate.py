@@ -145,21 +145,23 @@ def mutual_information(x: Any, y: Any, given: Any = None, *, method: str = 'auto
     ----------
     x, y : n samples of each
     given : as many samples of z
-    method : 'auto', 'discrete', 'histogram', 'ksg', 'ksg2', 'ross', 'gao', 'gaussian', 'copula'
-        or 'neural'; which one it was is in the result
+    method : 'auto', 'discrete', 'histogram', 'ksg', 'ksg2', 'ross', 'gao', 'gaussian', 'copula',
+        'student' or 'neural'; which one it was is in the result
     unit : 'nats' or 'bits'
     k : neighbours of ksg, ksg2, ross and gao; None: 3
     metric : 'max' or 'euclidean', of the neighbours within a variable
-    scale : of each column before: 'none', 'standard' or 'rank'; None: standard for neighbours
-        and neural, else none
-    noise : breaks ties: its standard deviation in those of each column; None: nothing is added
+    scale : of each column before: 'none', 'standard' or 'rank'; None: rank for auto, copula and
+        student, standard for neighbours and neural, else none
+    noise : breaks ties of numbers: its standard deviation in those of each column; None: nothing
+        is added
     bins : cells of a histogram, for each column; None: Scott's rule
     bin_kind : 'width': cells of equal width; 'quantile': of equal counts
     correction : of discrete and histogram: None, 'miller-madow' or 'grassberger'
     resamples : how many, for error and interval, 2 or more; True: 100; 0: not wanted
     resample : 'halves' of the samples, right for every method; or 'bootstrap'
     level : of the interval; None: 0.95
-    permutations : how many, for the p-value of independence; True: 199; 0: not wanted
+    permutations : how many, for the p-value of independence; True: 199; 0: not wanted. What is
+        given has to be discrete for them
     seed : of noise, resamples, permutations and networks; None: the context's
     local : whether each sample's share is wanted
     axis : of arrays [n, ..., d]: 'flat': n samples of all the numbers; 'last': n ... samples of

@@ -38,10 +38,10 @@ class Probe(Handle):
     layers : in front of the last one, as in `Encoder`: 'dense 256', 'dense 200, bn, relu'; None:
         none
     epochs : passes over the samples; None: 50
-    batch : samples of a step; None: 256, or all if there are fewer
-    rate : of Adam, falls along half a cosine; None: 1e-2, with layers 1e-3
+    batch : samples of a step at most; None: 256
+    rate : of Adam, falls along half a cosine; None: 3e-3, with layers 1e-3
     decay : weight decay; None: 0
-    raw : 1: features as they are; None: standardised, as found by `fit`
+    raw : 1: features as they are; None: standardised, as found by `fit`, without constant ones
     seed : of weights and batches; None or 0: the context's
     context : None for the process's
     """
