@@ -228,10 +228,15 @@ static double loss_of(const mi_mine *m, const mi_bound_result *r) {
     return moves && m->critic != &mi__critic_gaussian ? -r->estimate : r->loss;
 }
 
+/* Scores that the bound can't take are no better than any, unless they are the first. */
 static mi_status look_and_tell(fit *f) {
     mi_mine *m = f->m;
     mi_bound_result r;
-    MI__TRY(look(f, f->validation, &r));
+    const mi_status status = look(f, f->validation, &r);
+    if (status == MI_E_NUMERIC && f->best_step >= 0)
+        r = (mi_bound_result){sizeof r, -INFINITY, INFINITY, INFINITY};
+    else
+        MI__TRY(status);
     const double loss = loss_of(m, &r);
     f->looks++;
     if (f->best_step < 0 || loss < f->best_loss) {
@@ -263,9 +268,9 @@ static mi_status step(fit *f) {
     gather(size, f->order + at, m->dx, f->x + f->train.first * m->dx, f->batch_x);
     gather(size, f->order + at, m->dy, f->y + f->train.first * m->dy, f->batch_y);
     MI__TRY(mi__mine_load(m, &b, f->batch_x, f->batch_y));
-    MI__TRY(mi__mine_learn(m, &b, &r));
+    const mi_status status = mi__mine_learn(m, &b, &r);
     f->steps++;
-    return MI_OK;
+    return status == MI_E_NUMERIC ? MI_OK : status; /* which changed nothing */
 }
 
 static mi_status train(fit *f) {
