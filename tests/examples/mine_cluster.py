@@ -41,7 +41,7 @@ def write_idx(directory, part, count, seed):
 
 
 def run(*args):
-    return subprocess.run([PROGRAM, *map(str, args)], capture_output=True, text=True, timeout=200)
+    return subprocess.run([PROGRAM, *map(str, args)], capture_output=True, text=True, timeout=900)
 
 
 def last_json(done):
