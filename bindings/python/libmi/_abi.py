@@ -78,6 +78,7 @@ MI_METHOD_GAUSSIAN = 7  # "gaussian"
 MI_METHOD_COPULA = 8  # "copula"
 MI_METHOD_NEURAL = 9  # "neural"
 MI_METHOD_STUDENT = 10  # "student": not for entropies
+MI_METHOD_CANONICAL = 11  # "canonical": likewise
 
 # mi_metric: The distance between two samples of one variable; between pairs it is the greater of
 # x's and y's.
@@ -85,8 +86,8 @@ MI_METRIC_MAX = 0  # the greatest difference of a column
 MI_METRIC_EUCLIDEAN = 1  # the root of the sum of their squares
 
 # mi_scale: What is done to each column first.
-# standard for neighbours and neural, rank for copula, student and auto, which have no other; else,
-# and for entropies, none
+# standard for neighbours and neural, rank for copula, student, canonical and auto, which have no
+# other; else, and for entropies, none
 MI_SCALE_DEFAULT = 0
 MI_SCALE_NONE = 1  # nothing
 MI_SCALE_STANDARD = 2  # less its mean, divided by its standard deviation
@@ -260,6 +261,7 @@ ENUMS = {
         'MI_METHOD_COPULA': MI_METHOD_COPULA,
         'MI_METHOD_NEURAL': MI_METHOD_NEURAL,
         'MI_METHOD_STUDENT': MI_METHOD_STUDENT,
+        'MI_METHOD_CANONICAL': MI_METHOD_CANONICAL,
     },
     'mi_metric': {
         'MI_METRIC_MAX': MI_METRIC_MAX,
@@ -2476,8 +2478,9 @@ Returns MI_OK; MI_E_ARG (a member out of range, k >= n, ...); MI_E_SHAPE (n diff
     that can't what is asked: the message says which can); MI_E_ABI; MI_E_NOMEM. On failure
     no output is written
 Note: discrete O(n log n); histogram O(n); gaussian O(n d^2 + d^3), student some ten times that;
-    neighbours O(n log n) in few columns, O(n^2 d) in many; memory O(n d) for all of them.
-    Each resample and each permutation takes that time again. The same at any number of threads
+    neighbours O(n log n) in few columns, O(n^2 d) in many; canonical like gaussian, and such
+    neighbours; memory O(n d) for all of them. Each resample and each permutation takes that
+    time again. The same at any number of threads
 Note: A constant variable gives 0 with a warning, whatever the method
 Since 0.1""",
     ),
