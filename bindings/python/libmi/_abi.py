@@ -2911,7 +2911,9 @@ highest estimate) are kept, and with them the estimate is made, once. So it isn'
 many looks, and for bounds that are lower ones it stays a lower bound.
 
 These evaluations compare every x with every y, in parts of at most 8192 samples whose mean
-counts; with the critics additive and concat some 2^18 pairs, or as many as a step does.
+counts; with the critics additive and concat some 2^18 pairs, or as many as a step does. Steps
+and evaluations whose scores the bound can't take (an exponential beyond range) pass without
+effect.
 
 mine: the critic; it goes on from the weights that it has
 n: samples, 16 or more
