@@ -82,8 +82,9 @@ enum mi_metric {
 
 /** What is done to each column first. */
 enum mi_scale {
-    MI_SCALE_DEFAULT = 0,  /**< standard for neighbours and neural, rank for copula, student,
-                                canonical and auto, which have no other; else, and for entropies, none */
+    MI_SCALE_DEFAULT = 0,  /**< standard for neighbours and neural; rank for copula, student,
+                                canonical and auto, which have no other; else, and for
+                                entropies, none */
     MI_SCALE_NONE = 1,     /**< nothing */
     MI_SCALE_STANDARD = 2, /**< less its mean, divided by its standard deviation */
     MI_SCALE_RANK = 3      /**< its ranks become the quantiles of N(0, 1); ties share one */

@@ -86,7 +86,7 @@ MI_METRIC_MAX = 0  # the greatest difference of a column
 MI_METRIC_EUCLIDEAN = 1  # the root of the sum of their squares
 
 # mi_scale: What is done to each column first.
-# standard for neighbours and neural, rank for copula, student, canonical and auto, which have no
+# standard for neighbours and neural; rank for copula, student, canonical and auto, which have no
 # other; else, and for entropies, none
 MI_SCALE_DEFAULT = 0
 MI_SCALE_NONE = 1  # nothing
