@@ -142,7 +142,7 @@ static void keep_weights(const mi_mine *m, float *to) {
 
 /* Changes samples one by one, and sees which of them the weights depend on. */
 START_TEST(test_samples_are_never_touched) {
-    enum { N = 64, WEIGHTS = 32 * 5 };
+    enum { N = 64, WEIGHTS = 4096 };
     float before[WEIGHTS] = {0}, after[WEIGHTS] = {0};
     int touched = 0;
     const mi_mine_fit_options o = {.steps = 20, .check = 5, .test = 0.5, .validation = 0.25};
