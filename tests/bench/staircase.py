@@ -15,8 +15,8 @@ their variance. Published ones are those that S. Song and S. Ermon's figure show
 2020: "Understanding the Limitations of Variational Mutual Information Estimators"), read from
 its curves over the same steps.
 
---critics concat compares every x with every y too, which takes 64 times the work: about an hour
-for each estimator and core.
+--critics concat compares every x with every y too, which takes 20 times as long: half an
+hour for each estimator and core.
 
 OUT receives a CSV file of each curve (every tenth step) and, if matplotlib is there, staircase.png.
 Needs NumPy.
@@ -72,7 +72,8 @@ def critic(name, kind, seed):
     import libmi
     bound, params = ESTIMATORS[name]
     context = libmi.Context(threads=1, seed=seed)
-    options = {'critic': kind, 'rate': RATE, 'units': UNITS, 'layers': LAYERS, 'embed': EMBED}
+    options = {'critic': kind, 'rate': RATE, 'units': UNITS, 'layers': LAYERS, 'embed': EMBED,
+               'negatives': 'all'}
     if bound == 'club':
         options = {'critic': 'gaussian', 'rate': 5e-3, 'units': 15, 'layers': 1}
     return libmi.Mine(COLUMNS, COLUMNS, libmi.Bound(bound, context=context, **params),
