@@ -8,156 +8,86 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-static const uint8_t colour[10][3] = {
-    {31, 119, 180}, {255, 127, 14},  {44, 160, 44},   {214, 39, 40},  {148, 103, 189},
-    {140, 86, 75},  {227, 119, 194}, {127, 127, 127}, {188, 189, 34}, {23, 190, 207}};
-
-/* -- two directions --------------------------------------------------------------------------- */
-
-/* Covariance [d][d] of codes, whose mean is taken away from them on the way. */
-static void find_covariance(const code_set *s, double *mean, double *covariance) {
-    const int d = s->latent;
-    for (int64_t i = 0; i < s->n; i++)
-        for (int a = 0; a < d; a++)
-            mean[a] += (double)s->code[i * d + a] / (double)s->n;
-    for (int64_t i = 0; i < s->n; i++)
-        for (int a = 0; a < d; a++)
-            for (int b = 0; b < d; b++)
-                covariance[a * d + b] += ((double)s->code[i * d + a] - mean[a]) *
-                                         ((double)s->code[i * d + b] - mean[b]) / (double)s->n;
-}
-
-/* The eigenvector of the greatest eigenvalue, by the power method; that is taken out of the
- * matrix. */
-static void take_direction(int d, double *matrix, double *v, double *w) {
-    double length = 0;
-    for (int a = 0; a < d; a++)
-        v[a] = 1 + 0.1 * a;
-    for (int turn = 0; turn < 500; turn++) {
-        length = 0;
-        for (int a = 0; a < d; a++) {
-            w[a] = 0;
-            for (int b = 0; b < d; b++)
-                w[a] += matrix[a * d + b] * v[b];
-            length += w[a] * w[a];
-        }
-        length = sqrt(length);
-        for (int a = 0; a < d && length > 0; a++)
-            v[a] = w[a] / length;
-    }
-    for (int a = 0; a < d; a++)
-        for (int b = 0; b < d; b++)
-            matrix[a * d + b] -= length * v[a] * v[b];
-}
-
-/* at [n][2], in units of the standard deviation of the first one. */
-static void project(const code_set *s, double *room, double *at) {
-    const int d = s->latent;
-    double *mean = room, *v = mean + d, *w = v + d, *matrix = w + d, square = 0;
-    find_covariance(s, mean, matrix);
-    for (int axis = 0; axis < 2; axis++) {
-        take_direction(d, matrix, v, w);
-        for (int64_t i = 0; i < s->n; i++) {
-            at[2 * i + axis] = 0;
-            for (int a = 0; a < d; a++)
-                at[2 * i + axis] += v[a] * ((double)s->code[i * d + a] - mean[a]);
-            if (axis == 0)
-                square += at[2 * i] * at[2 * i] / (double)s->n;
-        }
-    }
-    for (int64_t i = 0; i < 2 * s->n && square > 0; i++)
-        at[i] /= sqrt(square);
-}
-
-static void draw_points(canvas *c, const code_set *s, const double *at, double scale) {
+/* unit [n][latent]: codes, divided by their lengths. */
+static void find_units(const code_set *s, float *unit) {
     for (int64_t i = 0; i < s->n; i++) {
-        const uint8_t *p = colour[s->label[i] < 0 ? 7 : s->label[i] % 10];
-        int y = (int)(c->height / 2 - scale * at[2 * i + 1]),
-            x = (int)(c->width / 2 + scale * at[2 * i]);
-        canvas_fill(c, y - 1, x - 1, 3, 3, p[0], p[1], p[2]);
+        const float *code = s->code + i * s->latent;
+        double square = 0;
+        for (int a = 0; a < s->latent; a++)
+            square += (double)code[a] * (double)code[a];
+        for (int a = 0; a < s->latent; a++)
+            unit[i * s->latent + a] = square > 0 ? (float)((double)code[a] / sqrt(square)) : 0;
     }
 }
 
-/* The number of each class where its points are in the mean. */
-static void draw_names(canvas *c, const code_set *s, const double *at, double scale) {
-    for (int k = 0; k < s->classes; k++) {
-        double y = 0, x = 0;
-        int64_t count = 0;
-        for (int64_t i = 0; i < s->n; i++)
-            if (s->label[i] == k) {
-                x += at[2 * i];
-                y += at[2 * i + 1];
-                count++;
-            }
-        if (count == 0)
-            continue;
-        int top = (int)(c->height / 2 - scale * y / (double)count),
-            left = (int)(c->width / 2 + scale * x / (double)count);
-        canvas_fill(c, top - 15, left - 13, 30, 26, 255, 255, 255);
-        canvas_number(c, top, left, 4, k, 0);
-    }
-}
-
-static int draw_plane(const code_set *s, const char *path) {
-    const int side = 900;
-    const size_t d = (size_t)s->latent;
-    canvas c = canvas_create(side, side);
-    double *room = calloc(d * (d + 3), sizeof *room), *at = calloc((size_t)s->n * 2, sizeof *at);
-    if (room != NULL && at != NULL) {
-        project(s, room, at);
-        draw_points(&c, s, at, side / 5.5);
-        draw_names(&c, s, at, side / 5.5);
-    }
-    int status = room != NULL && at != NULL ? MI_OK : MI_E_NOMEM;
-    int written = canvas_write(&c, path);
-    free(room);
-    free(at);
-    return status != MI_OK ? status : written;
-}
-
-/* -- neighbours ------------------------------------------------------------------------------- */
-
-static double distance(const code_set *s, int64_t i, int64_t j) {
-    double sum = 0;
+static float cosine(const code_set *s, const float *unit, int64_t i, int64_t j) {
+    float sum = 0;
     for (int a = 0; a < s->latent; a++)
-        sum += pow((double)(s->code[i * s->latent + a] - s->code[j * s->latent + a]), 2);
+        sum += unit[i * s->latent + a] * unit[j * s->latent + a];
     return sum;
 }
 
-/* The next one in the order of distance from image i, after `last` (i itself at first). */
-static int64_t next_nearest(const code_set *s, int64_t i, int64_t last) {
+/* The first image of a class from `from` on; n if there is none. */
+static int64_t next_of(const code_set *s, int class, int64_t from) {
+    while (from < s->n && s->label[from] != class)
+        from++;
+    return from;
+}
+
+static int draw_likeness(const code_set *s, const float *unit, const char *path) {
+    const int each = 40, zoom = 2, margin = 40, rows = each * s->classes;
+    canvas c = canvas_create(margin + rows * zoom, margin + rows * zoom);
+    int64_t *image = malloc((size_t)rows * sizeof *image);
+    for (int k = 0; image != NULL && k < s->classes; k++) {
+        const int middle = margin + (k * each + each / 2) * zoom;
+        canvas_number(&c, middle, margin / 2, 4, k, 0);
+        canvas_number(&c, margin / 2, middle, 4, k, 0);
+        for (int i = 0; i < each; i++)
+            image[k * each + i] = next_of(s, k, i == 0 ? 0 : image[k * each + i - 1] + 1);
+    }
+    for (int i = 0; image != NULL && i < rows; i++)
+        for (int j = 0; j < rows; j++) {
+            if (image[i] >= s->n || image[j] >= s->n)
+                continue; /* a class with fewer images */
+            float likeness = cosine(s, unit, image[i], image[j]);
+            int light = 255 - (int)(255 * fmaxf(likeness, 0));
+            canvas_fill(&c, margin + i * zoom, margin + j * zoom, zoom, zoom, light, light, 255);
+        }
+    int status = image != NULL ? MI_OK : MI_E_NOMEM, written = canvas_write(&c, path);
+    free(image);
+    return status != MI_OK ? status : written;
+}
+
+/* The next one in falling likeness to image i, after `last` (i itself at first); -1 if there is
+ * none. */
+static int64_t next_alike(const code_set *s, const float *unit, int64_t i, int64_t last) {
     int64_t best = -1;
-    const double before = last == i ? -1 : distance(s, i, last);
-    double least = INFINITY;
+    const float before = last == i ? INFINITY : cosine(s, unit, i, last);
+    float most = -INFINITY;
     for (int64_t j = 0; j < s->n; j++) {
-        double far = distance(s, i, j);
-        if (j != i && (far > before || (far == before && j > last)) && far < least) {
+        float likeness = cosine(s, unit, i, j);
+        if (j != i && (likeness < before || (likeness == before && j > last)) && likeness > most) {
             best = j;
-            least = far;
+            most = likeness;
         }
     }
     return best;
 }
 
-static int draw_neighbours(const code_set *s, const char *path) {
-    const int columns = 16, gap = 3, zoom = 2, cell = s->side * zoom + 2 * gap, rows = s->classes;
-    canvas c = canvas_create(rows * cell, (columns + 1) * cell);
-    for (int row = 0; row < rows; row++) {
-        int64_t first = 0;
-        while (first < s->n && s->label[first] != row)
-            first++;
-        if (first == s->n)
-            continue;
-        int64_t image = first;
+static int draw_neighbours(const code_set *s, const float *unit, const char *path) {
+    const int columns = 16, gap = 3, zoom = 2, cell = s->side * zoom + 2 * gap;
+    canvas c = canvas_create(s->classes * cell, (columns + 1) * cell + gap);
+    for (int row = 0; row < s->classes; row++) {
+        const int64_t first = next_of(s, row, 0);
+        int64_t image = first < s->n ? first : -1;
         for (int j = 0; j <= columns && image >= 0; j++) {
             int left = j * cell + (j > 0 ? gap : 0);
             if (s->label[image] != row)
                 canvas_fill(&c, row * cell, left, cell, cell, 220, 0, 0);
             canvas_image(&c, row * cell + gap, left + gap, zoom, s->side, s->channels,
                          s->x + image * s->side * s->side * s->channels);
-            image = next_nearest(s, first, image);
+            image = next_alike(s, unit, first, image);
         }
     }
     return canvas_write(&c, path);
@@ -165,8 +95,17 @@ static int draw_neighbours(const code_set *s, const char *path) {
 
 int draw_codes(const char *directory, const code_set *set) {
     char path[4096];
-    snprintf(path, sizeof path, "%s/codes.png", directory);
-    int status = draw_plane(set, path);
-    snprintf(path, sizeof path, "%s/neighbours.png", directory);
-    return status != MI_OK ? status : draw_neighbours(set, path);
+    int status = MI_E_NOMEM;
+    float *unit = malloc((size_t)set->n * (size_t)set->latent * sizeof *unit);
+    if (unit != NULL) {
+        find_units(set, unit);
+        snprintf(path, sizeof path, "%s/likeness.png", directory);
+        status = draw_likeness(set, unit, path);
+    }
+    if (status == MI_OK) {
+        snprintf(path, sizeof path, "%s/neighbours.png", directory);
+        status = draw_neighbours(set, unit, path);
+    }
+    free(unit);
+    return status;
 }

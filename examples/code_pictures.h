@@ -13,11 +13,13 @@ typedef struct code_set {
     const int32_t *label; /* [n], for colours; negative: unknown */
 } code_set;
 
-/* Draws what codes are like, into a directory; an mi_status.
+/* Draws what codes are like, into a directory; an mi_status. Two codes are alike as far as they
+ * point the same way: the cosine of the angle between them.
  *
- *   codes.png       the two directions in which they vary most, a point an image, a colour a class
- *   neighbours.png  an image of each class, and at its right those with the nearest codes; frames
- *                   are red where the class is another one */
+ *   likeness.png    codes against codes, in the order of their classes: from white, 0 or less, to
+ *                   blue, 1. Where classes are told apart, there are squares on the diagonal
+ *   neighbours.png  an image of each class, and at its right those whose codes are most alike;
+ *                   framed in red where the class is another one */
 int draw_codes(const char *directory, const code_set *set);
 
 #endif

@@ -35,7 +35,7 @@ static const option options[] = {
     {"given", OPTION_TEXT, &set.given, 0, 0, "columns that are known already"},
     {"methods", OPTION_TEXT, &set.methods, 0, 0,
      "several with commas between, or all: auto, discrete, histogram, ksg, ksg2, ross, gao, "
-     "gaussian, copula, student, neural (see mi/estimate.h)"},
+     "gaussian, copula, student, neural, canonical (see mi/estimate.h)"},
     {"unit", OPTION_TEXT, &set.unit, 0, 0, "nats or bits"},
     {"scale", OPTION_TEXT, &set.scale, 0, 0, "default, none, standard or rank"},
     {"discrete", OPTION_TEXT, &set.discrete, 0, 0, "columns whose numbers are names"},
@@ -55,7 +55,7 @@ static const option options[] = {
     {"out", OPTION_TEXT, &set.out, 0, 0, "directory for matrix.csv and matrix.png"},
     {0}};
 
-enum { ALL_METHODS = MI_METHOD_STUDENT + 1 };
+enum { ALL_METHODS = MI_METHOD_CANONICAL + 1 };
 
 static const char *file;
 static csv table;

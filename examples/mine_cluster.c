@@ -34,11 +34,12 @@ static struct {
          .bound = "infonce",
          .latent = 10,
          .units = 1024,
-         .batch = 256,
-         .epochs = 6,
+         .batch = 64,
+         .epochs = 4,
          .measures = 1,
-         .rate = 1e-3,
-         .temperature = 0.2};
+         .rate = 4e-3,
+         .crop = 18,
+         .temperature = 1};
 
 static const option options[] = {
     {"data", OPTION_TEXT, &set.data, 0, 0, "builtin, or a directory (see mi/dataset.h)"},
@@ -61,8 +62,7 @@ static const option options[] = {
      "side of the smallest random crops; others have 2 and 4 pixels more; 0: 20 of 28"},
     {"seed", OPTION_INTEGER, &set.seed, 0, 1e15, "of weights, order and transforms"},
     {"threads", OPTION_INTEGER, &set.threads, 0, 1024, "0: all processors"},
-    {"out", OPTION_TEXT, &set.out, 0, 0,
-     "directory for metrics.csv, codes.png, neighbours.png"},
+    {"out", OPTION_TEXT, &set.out, 0, 0, "directory for metrics.csv, likeness.png, neighbours.png"},
     {"save", OPTION_TEXT, &set.save, 0, 0, "write the encoder to this file after every epoch"},
     {"restore", OPTION_TEXT, &set.restore, 0, 0, "begin with this encoder"},
     {"eval", OPTION_FLAG, &set.eval, 0, 0, "no training: only measure"},
@@ -135,7 +135,8 @@ static void open_set(run *r, int32_t split, coded *out) {
 
 static void build_encoder(run *r) {
     char text[4096];
-    if (snprintf(text, sizeof text, "%s, dense %lld", set.encoder, set.latent) >= (int)sizeof text)
+    if (snprintf(text, sizeof text, "%s, dense %lld, bn", set.encoder, set.latent) >=
+        (int)sizeof text)
         fail("the description is too long", "encoder");
     mi_encoder_options eo = {.struct_size = sizeof eo,
                              .height = r->side,
@@ -239,7 +240,7 @@ static void measure(run *r, double epoch) {
     r->accuracy = probe(r, NULL, &r->train, &r->test);
     r->own_accuracy = probe(r, "dense 256", &r->test, &r->test);
     fprintf(stderr,
-            "%sepoch %g: at least %.3f nats, test accuracy %.4f, fitted to the test codes "
+            "%sepoch %g: %.3f nats, test accuracy %.4f, fitted to the test codes "
             "themselves %.4f  [%.0f s]\n",
             isatty(2) ? "\r\033[K" : "", epoch, r->estimate, r->accuracy, r->own_accuracy,
             now() - r->begin);
@@ -355,7 +356,7 @@ static void report(const run *r, double seconds) {
            "  %.2f %% trained on the very codes that are scored\n",
            interrupted ? "Interrupted" : "Done", epochs, 100 * r->accuracy, 100 * r->own_accuracy);
     if (set.out != NULL)
-        printf("Pictures: %s/codes.png and %s/neighbours.png\n", set.out, set.out);
+        printf("Pictures: %s/likeness.png and %s/neighbours.png\n", set.out, set.out);
     printf("{\"test_accuracy\": %.4f, \"own_accuracy\": %.4f, \"estimate\": %.4f, \"latent\": "
            "%lld, \"epochs\": %.6g, \"seconds\": %.1f, \"pairs_per_second\": %.1f, "
            "\"interrupted\": %s}\n",

@@ -32,10 +32,14 @@
  *                 finds no heavy tails. S. Demarta, A. McNeil, Int. Stat. Rev.
  *                 73, 2005
  *     neural      numbers in many columns, n in thousands: see mine.h
+ *     canonical   numbers in many columns: ksg among the few combinations of
+ *                 columns, their lengths and both's products that correlate
+ *                 most (H. Hotelling, Biometrika 28, 1936), after normal
+ *                 margins by rank. What it can't see is missing
  *
  * `auto` takes discrete if both are; ross if one is and gao if ties are many;
  * otherwise it gives every column normal margins by rank, which leaves mutual
- * information as it is, and chooses between copula, ksg and neural:
+ * information as it is, and chooses between copula, student, ksg, canonical and neural:
  * docs/concepts.md has the rule and its reasons. Which it was is in the result.
  *
  * **Scale.** The distance of neighbours compares columns, so that their scales
@@ -65,7 +69,8 @@ enum mi_method {
     MI_METHOD_GAUSSIAN = 7,  /**< "gaussian" */
     MI_METHOD_COPULA = 8,    /**< "copula" */
     MI_METHOD_NEURAL = 9,    /**< "neural" */
-    MI_METHOD_STUDENT = 10   /**< "student": not for entropies */
+    MI_METHOD_STUDENT = 10,  /**< "student": not for entropies */
+    MI_METHOD_CANONICAL = 11 /**< "canonical": likewise */
 };
 
 /** The distance between two samples of one variable; between pairs it is the greater of x's
@@ -77,8 +82,9 @@ enum mi_metric {
 
 /** What is done to each column first. */
 enum mi_scale {
-    MI_SCALE_DEFAULT = 0,  /**< standard for neighbours and neural, rank for copula, student and
-                                auto, which have no other; else, and for entropies, none */
+    MI_SCALE_DEFAULT = 0,  /**< standard for neighbours and neural; rank for copula, student,
+                                canonical and auto, which have no other; else, and for
+                                entropies, none */
     MI_SCALE_NONE = 1,     /**< nothing */
     MI_SCALE_STANDARD = 2, /**< less its mean, divided by its standard deviation */
     MI_SCALE_RANK = 3      /**< its ranks become the quantiles of N(0, 1); ties share one */
@@ -173,8 +179,9 @@ typedef struct mi_estimate_result {
  *         that can't what is asked: the message says which can); MI_E_ABI; MI_E_NOMEM. On failure
  *         no output is written
  * @note discrete O(n log n); histogram O(n); gaussian O(n d^2 + d^3), student some ten times that;
- *       neighbours O(n log n) in few columns, O(n^2 d) in many; memory O(n d) for all of them.
- *       Each resample and each permutation takes that time again. The same at any number of threads
+ *       neighbours O(n log n) in few columns, O(n^2 d) in many; canonical like gaussian, and such
+ *       neighbours; memory O(n d) for all of them. Each resample and each permutation takes that
+ *       time again. The same at any number of threads
  * @note A constant variable gives 0 with a warning, whatever the method
  * @since 0.1
  */

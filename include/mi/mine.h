@@ -26,8 +26,9 @@
  *
  * **Bounds.** Any of bound.h. tuba, interpolated and flo learn their
  * baseline with a network of the same size (for flo it sees x and y, for the
- * others x). Upper bounds (club, club-sampled, leave-one-out) need the critic `gaussian`,
- * a model of q(y | x) that learns by maximum likelihood, whatever the bound says.
+ * others x; not with the critic `gaussian`). Upper bounds (club, club-sampled, leave-one-out) need
+ * the critic `gaussian`, a model of q(y | x) that learns by maximum likelihood, whatever the bound
+ * says.
  *
  * Numbers are float32, inside too; only the bound's sums are float64.
  */
@@ -45,7 +46,7 @@ enum mi_critic {
     MI_CRITIC_ADDITIVE = 1,  /**< w . relu(A x + B y + b) + c: one hidden layer */
     MI_CRITIC_CONCAT = 2,    /**< a network of x and y side by side, `layers` hidden ones */
     MI_CRITIC_SEPARABLE = 3, /**< g(x) . h(y), two networks of `layers` hidden layers */
-    MI_CRITIC_BILINEAR = 4,  /**< x . W y */
+    MI_CRITIC_BILINEAR = 4,  /**< (W x + b) . y */
     MI_CRITIC_GAUSSIAN = 5   /**< ln q(y | x), a network of x for mean and log variance of each
                                   column of y */
 };
@@ -99,7 +100,8 @@ typedef struct mi_mine_fit_options {
 typedef struct mi_mine_fit_report {
     uint64_t struct_size; /**< sizeof(mi_mine_fit_report) */
     double estimate;      /**< on the test samples, nats */
-    double error;         /**< standard error of that, given the critic */
+    double error;         /**< standard error of that, given the critic: from the spread over 16
+                               parts of the test samples. NaN if there are too few */
     double cap;           /**< of it; infinite if there is none */
     double training;      /**< on the training samples: far above the other, it has overfitted */
     double validation;    /**< on the validation samples at the best look */
@@ -112,7 +114,8 @@ typedef struct mi_mine_fit_report {
  * Makes a critic with freshly drawn weights.
  *
  * @param context    NULL for a private default one; retained
- * @param dx         numbers of an x, 1 to 65536
+ * @param dx         numbers of an x, 1 to 65536; together with dy at most that where a network sees
+ *                   both (additive, concat, flo)
  * @param dy         numbers of a y, likewise
  * @param bound      retained, and used by this alone from now on; its parameters may be set at any
  *                   time. NULL: "mine"
@@ -149,7 +152,9 @@ LIBMI_API void mi_mine_destroy(mi_mine *mine);
  * @param[out] gy      [n][dy], by y; NULL: not wanted
  * @param[out] report  its struct_size set by the caller; may be NULL
  * @return MI_OK; MI_E_ARG; MI_E_SHAPE (negatives > n - 1); MI_E_NUMERIC (NaN or infinity in x, y
- *         or what comes of them: nothing was changed); MI_E_ABI; MI_E_NOMEM
+ *         or what comes of them: nothing was changed); MI_E_UNSUPPORTED (gx or gy after a fit with
+ *         Gaussians; a parameter of the bound that the critic's scores don't have, such as
+ * columns); MI_E_ABI; MI_E_NOMEM
  * @note Costs the network's passes for 2n rows (separable, bilinear, gaussian) or for n (1 +
  *       negatives) rows; memory likewise, kept in the handle. The same at any number of threads as
  *       far as mi_bound_eval_embeddings_f32() is.
@@ -195,9 +200,15 @@ LIBMI_API LIBMI_NODISCARD mi_status mi_mine_scores(mi_mine *mine, int64_t n, con
  * Learns from samples in memory and estimates on samples that were held back.
  *
  * Samples are shuffled and split: `test` for the estimate alone; of the others, `validation` to
- * tell when to stop; the rest to learn from. After every `check` steps the bound is evaluated on
- * the validation samples; the best weights are kept, and with them the estimate is made, once. So
- * it isn't the best of many looks, and for bounds that are lower ones it stays a lower bound.
+ * tell when to stop; the rest to learn from. Before the first step and after every `check` steps
+ * the bound is evaluated on the validation samples; the weights of the least loss (mine: of the
+ * highest estimate) are kept, and with them the estimate is made, once. So it isn't the best of
+ * many looks, and for bounds that are lower ones it stays a lower bound.
+ *
+ * These evaluations compare every x with every y, in parts of at most 8192 samples whose mean
+ * counts; with the critics additive and concat some 2^18 pairs, or as many as a step does. Steps
+ * and evaluations whose scores the bound can't take (an exponential beyond range) pass without
+ * effect.
  *
  * @param mine         the critic; it goes on from the weights that it has
  * @param n            samples, 16 or more

@@ -40,6 +40,11 @@ mi__estimator mi__estimate_histogram; /* histogram.c */
 mi__estimator mi__estimate_gaussian;  /* gaussian.c; copula is this on ranked columns */
 mi__estimator mi__estimate_student;   /* student.c; columns are ranked, whatever their scale */
 mi__estimator mi__estimate_neighbour; /* neighbour.c: ksg, ksg2, ross, gao by options->method */
+mi__estimator mi__estimate_canonical; /* canonical.c; columns have normal scores */
+
+/* The same, with the shares in what neighbours tell before anything is made up for: plain [n], or
+ * NULL. */
+mi_status mi__canonical_fit(const mi__question *question, double *plain, mi__answer *answer);
 
 /* How heavy the tails of a question's copula are: its degrees of freedom, infinite if it is as good
  * as Gaussian, and the gain in the mean logarithm of the likelihood over a Gaussian one. Both are

@@ -213,8 +213,8 @@ typedef struct mi__kernels {
     void (*pair_units_backward)(mi_context *ctx, const mi__pairing *p, const void *down,
                                 const void *dothers, void *da, void *db);
 
-    /* -- random numbers, on the calling thread: first to first + n - 1 of a stream, see mi/random.h.
-     * Whatever the table: uniform ones are the same, normal ones but for rounding. */
+    /* -- random numbers, on the calling thread: first to first + n - 1 of a stream, see
+     * mi/random.h. Whatever the table: uniform ones are the same, normal ones but for rounding. */
     void (*uniforms)(uint64_t seed, uint64_t stream, int64_t first, int64_t n, void *out);
     void (*normals)(uint64_t seed, uint64_t stream, int64_t first, int64_t n, void *out);
 

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The rule `auto`; docs/concepts.md has its reasons. Kinds decide first. Among numbers, whose
- * columns have normal scores by then, a copula competes with a method that knows no shape. Each of
+ * columns have normal scores by then, a copula competes with methods that know no shape. Each of
  * them can only miss information, but for chance and little bias; so the larger value wins, if it
  * is larger by more than chance. */
 #include "method.h"
 
 #include <math.h>
+#include <string.h>
 
 #define MANY_TIES 0.1     /* share of rows that are another's equal */
 #define FEW_COLUMNS 4     /* of all variables together, among which neighbours are near */
-#define MANY_SAMPLES 1000 /* that a network can learn from */
-#define LEAST_GAIN 0.02   /* nats that a method without a shape must find beyond a copula's */
-#define DEVIATIONS 2      /* of the difference, likewise */
+#define LEAST_SAMPLES 200 /* for combinations of columns */
+#define MANY_SAMPLES 2000 /* that a network can learn from */
+#define LEAST_GAIN 0.02   /* nats that a method without a shape must tell more */
+#define DEVIATIONS 3      /* of the difference, likewise */
 #define APART 0.1         /* nats below a copula's that neighbours never are by their bias alone */
 
 /* -- by kinds ---------------------------------------------------------------------------------- */
@@ -50,88 +52,109 @@ mi_status mi__choose_by_kinds(const mi__question *q, int32_t *method) {
 
 /* -- by values --------------------------------------------------------------------------------- */
 
+/* An estimate, and the shares that samples have in it. Where something is made up for, they are
+ * those of what was found before that: that is what is compared. */
 typedef struct candidate {
     int32_t method;
-    double *local; /* [n] */
+    double *local, *plain; /* [n] */
+    double found;          /* the mean of `plain` */
     mi__answer answer;
 } candidate;
 
 static mi_status run(const mi__question *q, candidate *c) {
     mi_estimate_options o = *q->options;
     mi__question own = *q;
+    const int64_t n = q->x.n;
     o.method = c->method;
     own.options = &o;
     own.local = c->local;
-    return mi__methods[c->method].estimator(&own, &c->answer);
-}
-
-/* The standard error of the difference of two estimates, from the shares that samples have in it.
- */
-static double error_of(int64_t n, const candidate *a, const candidate *b) {
-    double mean = 0, sum = 0;
-    for (int64_t i = 0; i < n; i++)
-        mean += (a->local[i] - b->local[i]) / (double)n;
-    for (int64_t i = 0; i < n; i++) {
-        const double off = a->local[i] - b->local[i] - mean;
-        sum += off * off;
-    }
-    return sqrt(sum) / (double)n;
-}
-
-/* The copula that explains the ranks best, and what else there might be. */
-static mi_status choose_candidates(const mi__question *q, candidate *copula, candidate *free_one) {
-    const int64_t columns = q->x.d + q->y.d + q->z.d;
-    const bool near = columns <= FEW_COLUMNS || q->z.d > 0 || q->x.n < MANY_SAMPLES;
-    double nu = INFINITY, gain;
-    free_one->method = near ? MI_METHOD_KSG : MI_METHOD_NEURAL;
-    copula->method = MI_METHOD_AUTO; /* none */
-    if (q->x.n <= columns)
+    if (c->method == MI_METHOD_CANONICAL)
+        MI__TRY(mi__canonical_fit(&own, c->plain, &c->answer));
+    else
+        MI__TRY(mi__methods[c->method].estimator(&own, &c->answer));
+    c->found = c->answer.value;
+    if (c->method != MI_METHOD_CANONICAL) {
+        memcpy(c->plain, c->local, (size_t)n * sizeof *c->plain);
         return MI_OK;
-    MI__TRY(mi__student_fit(q, &nu, &gain));
-    copula->method = isinf(nu) ? MI_METHOD_COPULA : MI_METHOD_STUDENT;
+    }
+    c->found = 0;
+    for (int64_t i = 0; i < n; i++)
+        c->found += c->plain[i] / (double)n;
     return MI_OK;
 }
 
-static mi_status compare(const mi__question *q, candidate *copula, candidate *free_one,
-                         const candidate **winner, int32_t *warnings) {
-    MI__TRY(choose_candidates(q, copula, free_one));
-    *winner = free_one;
-    if (copula->method != MI_METHOD_AUTO)
-        MI__TRY(run(q, copula));
-    if (copula->method != MI_METHOD_AUTO && isinf(copula->answer.value)) {
-        *winner = copula; /* there is no more */
-        return MI_OK;
+/* How much more a tells than b, in units of what it must. */
+static double lead(int64_t n, const candidate *a, const candidate *b) {
+    double mean = 0, sum = 0;
+    for (int64_t i = 0; i < n; i++)
+        mean += (a->plain[i] - b->local[i]) / (double)n;
+    for (int64_t i = 0; i < n; i++) {
+        const double off = a->plain[i] - b->local[i] - mean;
+        sum += off * off;
     }
-    MI__TRY(run(q, free_one));
-    if (copula->method == MI_METHOD_AUTO)
+    return (a->found - b->answer.value) / fmax(LEAST_GAIN, DEVIATIONS * sqrt(sum) / (double)n);
+}
+
+/* The copula that explains the ranks best; MI_METHOD_AUTO: none, for want of samples. */
+static mi_status choose_copula(const mi__question *q, int32_t *method) {
+    double nu = INFINITY, gain;
+    *method = MI_METHOD_AUTO;
+    if (q->x.n <= q->x.d + q->y.d + q->z.d)
         return MI_OK;
-    const double error = error_of(q->x.n, copula, free_one);
-    const double more = free_one->answer.value - copula->answer.value;
-    if (more < fmax(LEAST_GAIN, DEVIATIONS * error))
-        *winner = copula;
-    if (free_one->method == MI_METHOD_KSG && q->x.d + q->y.d + q->z.d < FEW_COLUMNS &&
-        more < -(APART + 2 * DEVIATIONS * error))
-        *warnings |= MI_WARNING_UNSURE;
+    MI__TRY(mi__student_fit(q, &nu, &gain));
+    *method = isinf(nu) ? MI_METHOD_COPULA : MI_METHOD_STUDENT;
+    return MI_OK;
+}
+
+/* Methods without a shape, the quickest first. */
+static int choose_rivals(const mi__question *q, int32_t rival[2]) {
+    const int64_t n = q->x.n, far = 4 * (int64_t)q->options->k;
+    const bool near = q->x.d + q->y.d + q->z.d <= FEW_COLUMNS || q->z.d > 0;
+    const bool canonical = !near && n >= MI__MAX(LEAST_SAMPLES, 2 * far);
+    rival[0] = canonical ? MI_METHOD_CANONICAL : MI_METHOD_KSG;
+    rival[1] = MI_METHOD_NEURAL;
+    return !near && n >= MANY_SAMPLES ? 2 : 1;
+}
+
+/* Leaves the best in best[0]; best[1] has room for the others. */
+static mi_status compete(const mi__question *q, candidate *best, int32_t *warnings) {
+    int32_t rival[2];
+    const int rivals = choose_rivals(q, rival);
+    MI__TRY(choose_copula(q, &best[0].method));
+    if (best[0].method != MI_METHOD_AUTO)
+        MI__TRY(run(q, &best[0]));
+    for (int i = 0; i < rivals && isfinite(best[0].answer.value); i++) {
+        best[1].method = rival[i];
+        MI__TRY(run(q, &best[1]));
+        const bool alone = best[0].method == MI_METHOD_AUTO;
+        const double ahead = alone ? INFINITY : lead(q->x.n, &best[1], &best[0]);
+        if (ahead > 1) {
+            const candidate winner = best[1];
+            best[1] = best[0];
+            best[0] = winner;
+        } else if (rival[i] == MI_METHOD_KSG && q->x.d + q->y.d < FEW_COLUMNS && ahead < -2 &&
+                   best[1].answer.value < best[0].answer.value - APART)
+            *warnings |= MI_WARNING_UNSURE;
+    }
     return MI_OK;
 }
 
 mi_status mi__choose_by_values(const mi__question *q, int32_t *method, mi__answer *answer) {
     const int64_t n = q->x.n;
-    candidate copula = {.local = mi__alloc(q->ctx, n, sizeof(double))};
-    candidate free_one = {.local = mi__alloc(q->ctx, n, sizeof(double))};
-    const candidate *winner = NULL;
+    double *room = mi__alloc(q->ctx, 4 * n, sizeof *room);
+    if (room == NULL)
+        return MI_E_NOMEM;
+    candidate best[2] = {{.local = room, .plain = room + n},
+                         {.local = room + 2 * n, .plain = room + 3 * n}};
     int32_t warnings = 0;
-    mi_status status = MI_E_NOMEM;
-    if (copula.local != NULL && free_one.local != NULL)
-        status = compare(q, &copula, &free_one, &winner, &warnings);
+    mi_status status = compete(q, best, &warnings);
     if (status == MI_OK) {
-        *method = winner->method;
-        *answer = winner->answer;
+        *method = best[0].method;
+        *answer = best[0].answer;
         answer->warnings |= warnings;
-        for (int64_t i = 0; q->local != NULL && i < n; i++)
-            q->local[i] = winner->local[i];
+        if (q->local != NULL)
+            memcpy(q->local, best[0].local, (size_t)n * sizeof *room);
     }
-    mi__free(q->ctx, copula.local, n, sizeof(double));
-    mi__free(q->ctx, free_one.local, n, sizeof(double));
+    mi__free(q->ctx, room, 4 * n, sizeof *room);
     return status;
 }

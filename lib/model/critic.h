@@ -16,13 +16,19 @@ enum { MI__NET_X, MI__NET_Y, MI__NET_PAIR, MI__NET_BASELINE, MI__NETS };
 
 typedef struct mi__scaling mi__scaling;
 
-/* The samples of one call, and what is found on the way. */
+#define MI__NO_NEGATIVES INT32_MIN
+
+/* The samples of one call, and what is found on the way. The caller sets the first five. */
 typedef struct mi__batch {
-    int64_t n, k;   /* samples; how many others a critic that scores pair by pair compares with */
-    bool train;     /* all at once, and kept for the way back */
-    bool want_dx;   /* gradients by x and y */
-    void *x, *y;    /* [n][dx], [n][dy] scaled */
-    int64_t *shift; /* [k] as in mi__pairing */
+    int64_t n;         /* samples */
+    int32_t negatives; /* as mi_mine_eval() takes them, or MI__NO_NEGATIVES */
+    bool scaled;       /* they are so already */
+    bool train;        /* all at once, and kept for the way back */
+    bool want_dx;      /* gradients by x and y */
+
+    int64_t k;            /* how many others a critic that scores pair by pair compares with */
+    int64_t *shift;       /* [k] as in mi__pairing */
+    void *x, *y;          /* [n][dx], [n][dy] scaled */
     const void *a, *b;    /* [n][width] what the networks of x and y say; y itself if it has none */
     const void *baseline; /* [n], NULL: none */
     void *room_a, *room_b, *room_baseline; /* for these in evaluation */
@@ -83,11 +89,8 @@ mi_status mi__mine_create(mi_context *context, int64_t dx, int64_t dy, mi_bound 
                           const mi_mine_options *options, const mi_optimizer_options *optimizer,
                           const mi__kernels *kernel, mi_mine **out);
 
-#define MI__NO_NEGATIVES INT32_MIN
-
-/* A batch of the caller's, or of samples that are scaled already. Its memory is the handle's. */
-mi_status mi__mine_batch(mi_mine *mine, int64_t n, const float *x, const float *y, bool scaled,
-                         int32_t negatives, bool train, bool want_dx, mi__batch *b);
+/* Takes samples into a batch, whose memory is the handle's. */
+mi_status mi__mine_load(mi_mine *mine, mi__batch *b, const float *x, const float *y);
 
 /* The value of a batch; in training with all gradients, which are all finite. Weights and the
  * state of the bound are as they were, unless it succeeds. */

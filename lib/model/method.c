@@ -29,7 +29,8 @@ const mi__method mi__methods[MI__METHODS] = {
                           MI_SCALE_RANK, true},
     [MI_METHOD_NEURAL] = {"neural", mi__estimate_neural, MI__CAN_RESCALE, MI_SCALE_STANDARD, false},
     [MI_METHOD_STUDENT] = {"student", mi__estimate_student, MI__CAN_GIVEN | MI__CAN_BOOTSTRAP,
-                           MI_SCALE_RANK, false}};
+                           MI_SCALE_RANK, false},
+    [MI_METHOD_CANONICAL] = {"canonical", mi__estimate_canonical, 0, MI_SCALE_RANK, true}};
 
 const char *mi_method_name(int32_t method) {
     return method >= MI_METHOD_AUTO && method < MI__METHODS ? mi__methods[method].name : "?";

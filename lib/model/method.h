@@ -21,7 +21,7 @@ typedef struct mi__method {
     bool ties;     /* equal numbers ruin it */
 } mi__method;
 
-#define MI__METHODS (MI_METHOD_STUDENT + 1)
+#define MI__METHODS (MI_METHOD_CANONICAL + 1)
 extern const mi__method mi__methods[MI__METHODS]; /* auto has no estimator */
 
 /* Fails unless a method can all that is needed; the message names those that can. */

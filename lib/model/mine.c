@@ -212,12 +212,11 @@ mi_status mi__mine_check_samples(const mi_mine *m, int64_t n, const float *x, co
     return check_finite(m, "y", n, m->dy, y);
 }
 
-mi_status mi__mine_batch(mi_mine *m, int64_t n, const float *x, const float *y, bool scaled,
-                         int32_t negatives, bool train, bool want_dx, mi__batch *b) {
-    *b = (mi__batch){.n = n, .train = train, .want_dx = want_dx};
-    MI__TRY(count_negatives(m, n, negatives, &b->k));
+mi_status mi__mine_load(mi_mine *m, mi__batch *b, const float *x, const float *y) {
+    const int64_t n = b->n;
+    MI__TRY(count_negatives(m, n, b->negatives, &b->k));
     MI__TRY(check_size(m, n, b->k));
-    if (!scaled)
+    if (!b->scaled)
         MI__TRY(mi__mine_check_samples(m, n, x, y));
     const int64_t bytes = lay_out(m, b, NULL);
     if (bytes > m->room_bytes) {
@@ -231,7 +230,7 @@ mi_status mi__mine_batch(mi_mine *m, int64_t n, const float *x, const float *y, 
     (void)lay_out(m, b, m->room);
     if (m->critic->pairs)
         draw_shifts(m, b);
-    if (scaled || m->scaling == NULL) {
+    if (b->scaled || m->scaling == NULL) {
         mi__reals_from_float(m->k->real, n * m->dx, x, b->x);
         mi__reals_from_float(m->k->real, n * m->dy, y, b->y);
     } else {
@@ -312,16 +311,15 @@ static void store_report(const mi_mine *m, const mi_bound_result *result, mi_min
 
 mi_status mi_mine_step(mi_mine *m, int64_t n, const float *x, const float *y, float *gx, float *gy,
                        mi_mine_report *report) {
-    mi__batch b;
+    mi__batch b = {.n = n, .train = true, .want_dx = gx != NULL || gy != NULL};
     mi_bound_result result = {.struct_size = sizeof result};
     MI__TRY(check_call(m, n, x, y, 2));
     if (report != NULL)
         MI__TRY(mi__report_check(report, sizeof *report, sizeof *report, "mi_mine_report"));
-    const bool want_dx = gx != NULL || gy != NULL;
-    if (want_dx && mi__scaling_base_width(m->scaling) > 0)
+    if (b.want_dx && mi__scaling_base_width(m->scaling) > 0)
         return mi__fail(MI_E_UNSUPPORTED,
                         "gx and gy must be NULL where scores start from Gaussians");
-    MI__TRY(mi__mine_batch(m, n, x, y, false, 0, true, want_dx, &b));
+    MI__TRY(mi__mine_load(m, &b, x, y));
     MI__TRY(mi__mine_learn(m, &b, &result));
     if (gx != NULL)
         mi__reals_to_float(m->k->real, n * m->dx, b.gx, gx);
@@ -333,14 +331,14 @@ mi_status mi_mine_step(mi_mine *m, int64_t n, const float *x, const float *y, fl
 
 mi_status mi_mine_eval(mi_mine *m, int64_t n, const float *x, const float *y, int32_t negatives,
                        mi_mine_report *report) {
-    mi__batch b;
+    mi__batch b = {.n = n, .negatives = negatives};
     mi_bound_result result = {.struct_size = sizeof result};
     MI__TRY(check_call(m, n, x, y, 2));
     if (negatives < -1)
         return mi__fail(MI_E_ARG, "negatives must be -1 or more, got %" PRId32, negatives);
     if (report != NULL)
         MI__TRY(mi__report_check(report, sizeof *report, sizeof *report, "mi_mine_report"));
-    MI__TRY(mi__mine_batch(m, n, x, y, false, negatives, false, false, &b));
+    MI__TRY(mi__mine_load(m, &b, x, y));
     MI__TRY(mi__mine_gradient(m, &b, &result));
     store_report(m, &result, report);
     return MI_OK;
@@ -354,10 +352,9 @@ mi_status mi_mine_scores(mi_mine *m, int64_t n, const float *x, const float *y, 
     void *part = mi__alloc(m->ctx, PART, m->k->real);
     mi_status status = made == NULL || part == NULL ? MI_E_NOMEM : MI_OK;
     for (int64_t i = 0, count; i < n && status == MI_OK; i += count) {
-        mi__batch b;
         count = MI__MIN(n - i, PART);
-        status = mi__mine_batch(m, count, x + i * m->dx, y + i * m->dy, false, MI__NO_NEGATIVES,
-                                false, false, &b);
+        mi__batch b = {.n = count, .negatives = MI__NO_NEGATIVES};
+        status = mi__mine_load(m, &b, x + i * m->dx, y + i * m->dy);
         if (status == MI_OK)
             status = mi__critic_forward(m, &b);
         if (status == MI_OK)

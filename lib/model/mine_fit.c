@@ -153,9 +153,8 @@ static int32_t negatives_for(const fit *f, int64_t n) {
 
 static mi_status evaluate(const fit *f, span s, mi_bound_result *result) {
     mi_mine *m = f->m;
-    mi__batch b;
-    MI__TRY(mi__mine_batch(m, s.count, f->x + s.first * m->dx, f->y + s.first * m->dy, true,
-                           negatives_for(f, s.count), false, false, &b));
+    mi__batch b = {.n = s.count, .negatives = negatives_for(f, s.count), .scaled = true};
+    MI__TRY(mi__mine_load(m, &b, f->x + s.first * m->dx, f->y + s.first * m->dy));
     return mi__mine_gradient(m, &b, result);
 }
 
@@ -229,10 +228,15 @@ static double loss_of(const mi_mine *m, const mi_bound_result *r) {
     return moves && m->critic != &mi__critic_gaussian ? -r->estimate : r->loss;
 }
 
+/* Scores that the bound can't take are no better than any, unless they are the first. */
 static mi_status look_and_tell(fit *f) {
     mi_mine *m = f->m;
     mi_bound_result r;
-    MI__TRY(look(f, f->validation, &r));
+    const mi_status status = look(f, f->validation, &r);
+    if (status == MI_E_NUMERIC && f->best_step >= 0)
+        r = (mi_bound_result){sizeof r, -INFINITY, INFINITY, INFINITY};
+    else
+        MI__TRY(status);
     const double loss = loss_of(m, &r);
     f->looks++;
     if (f->best_step < 0 || loss < f->best_loss) {
@@ -257,16 +261,16 @@ static mi_status step(fit *f) {
     mi_mine *m = f->m;
     const int64_t size = f->options.batch, batches = f->train.count / size;
     const int64_t epoch = f->steps / batches, at = f->steps % batches * size;
-    mi__batch b;
+    mi__batch b = {.n = size, .scaled = true, .train = true};
     mi_bound_result r = {.struct_size = sizeof r};
     if (at == 0)
         shuffle(f, 1 + (uint64_t)epoch, f->train.count, f->order);
     gather(size, f->order + at, m->dx, f->x + f->train.first * m->dx, f->batch_x);
     gather(size, f->order + at, m->dy, f->y + f->train.first * m->dy, f->batch_y);
-    MI__TRY(mi__mine_batch(m, size, f->batch_x, f->batch_y, true, 0, true, false, &b));
-    MI__TRY(mi__mine_learn(m, &b, &r));
+    MI__TRY(mi__mine_load(m, &b, f->batch_x, f->batch_y));
+    const mi_status status = mi__mine_learn(m, &b, &r);
     f->steps++;
-    return MI_OK;
+    return status == MI_E_NUMERIC ? MI_OK : status; /* which changed nothing */
 }
 
 static mi_status train(fit *f) {

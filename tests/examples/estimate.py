@@ -44,21 +44,21 @@ def table(path, rows, separator=',', end='\n', header='a,b,c,group', decimal='.'
 
 def check_methods(tap, work):
     path = table(work / 'plain.csv', 1000)
-    names = 'auto,discrete,histogram,ksg,ksg2,ross,gao,gaussian,copula,student'
+    names = 'auto,discrete,histogram,ksg,ksg2,ross,gao,gaussian,copula,student,canonical'
     done = run(path, '--x', 'a', '--y', 'b', '--methods', names, '--resamples', 20, '--permutations', 19)
     tap.ok(done.returncode == 0, 'a run ends with 0', done.stderr)
     result = last_json(done)
     by = {e['asked']: e for e in result['estimates']}
-    tap.ok(len(by) == 10 and result['x'] == ['a'] and result['unit'] == 'nats' and result['dropped'] == 0,
+    tap.ok(len(by) == 11 and result['x'] == ['a'] and result['unit'] == 'nats' and result['dropped'] == 0,
            'JSON has every method', result)
-    for name in ('auto', 'ksg', 'ksg2', 'gaussian', 'copula', 'gao', 'student'):
+    for name in ('auto', 'ksg', 'ksg2', 'gaussian', 'copula', 'gao', 'student', 'canonical'):
         e = by[name]
         tap.ok(abs(e['value'] - 0.5108) < 0.12 and e['low'] < e['value'] < e['high'] and e['p_value'] == 0.05,
                name + ' finds what is known', e)
     tap.ok('numbers' in by['ross']['problem'], 'what a method cannot is told', by['ross'])
     tap.ok(all('\n%s ' % name in done.stdout for name in by), 'and all stand in the table', done.stdout)
     every = last_json(run(path, '--x', 'a', '--y', 'b', '--methods', 'all'))['estimates']
-    tap.ok(len(every) == 11 and all(e['value'] == by[e['asked']]['value'] for e in every
+    tap.ok(len(every) == 12 and all(e['value'] == by[e['asked']]['value'] for e in every
                                     if e['asked'] in by and 'value' in e), 'all are all, and the same', every)
     tap.ok(abs(next(e for e in every if e['asked'] == 'neural')['value'] - 0.5108) < 0.12, 'a network too', every)
     bits = last_json(run(path, '--x', 'a', '--y', 'b', '--methods', 'ksg', '--unit', 'bits'))

@@ -41,7 +41,7 @@ def write_idx(directory, part, count, seed):
 
 
 def run(*args):
-    return subprocess.run([PROGRAM, *map(str, args)], capture_output=True, text=True, timeout=200)
+    return subprocess.run([PROGRAM, *map(str, args)], capture_output=True, text=True, timeout=900)
 
 
 def last_json(done):
@@ -69,7 +69,7 @@ def check_run(tap, data, work):
     rows = (out / 'metrics.csv').read_text().strip().split('\n')
     tap.ok(len(rows) == 1 + 3 * 2 and rows[0] == 'epoch,seconds,estimate,accuracy,own_accuracy', 'metrics.csv has all rows')
     tap.ok(abs(float(rows[-1].split(',')[3]) - result['test_accuracy']) < 1e-4, 'and the result in the last', rows[-1])
-    for name in ('codes.png', 'neighbours.png'):
+    for name in ('likeness.png', 'neighbours.png'):
         tap.ok((out / name).read_bytes()[:8] == b'\x89PNG\r\n\x1a\n', name + ' is a picture')
     again = run('--data', data, *QUICK, '--restore', work / 'a.st', '--eval')
     tap.ok(again.returncode == 0 and last_json(again)['test_accuracy'] == result['test_accuracy'],

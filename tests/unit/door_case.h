@@ -9,7 +9,7 @@
 
 enum { MOST = 5000, WIDE = 8 };
 
-static double xs[MOST * WIDE], ys[MOST * WIDE], zs[MOST], locals[MOST];
+static double xs[MOST * WIDE], ys[MOST * WIDE], locals[MOST];
 static const double ln2 = 0.69314718055994530942, unset = -1234;
 
 static mi_samples samples(const double *data, int64_t n, int64_t d) {

@@ -61,7 +61,8 @@ static mi_bound_result gradient(subject *s, mi__batch *b) {
         OK(mi_bound_set(s->bound, "rate", 1e-12));
         OK(mi_bound_state_write(s->bound, &state));
     }
-    OK(mi__mine_batch(s->mine, N, s->x, s->y, false, 0, true, s->want_dx, b));
+    *b = (mi__batch){.n = N, .train = true, .want_dx = s->want_dx};
+    OK(mi__mine_load(s->mine, b, s->x, s->y));
     OK(mi__mine_gradient(s->mine, b, &r));
     return r;
 }

@@ -32,7 +32,7 @@ static mi_mine *make(int32_t critic, const char *bound_name, int64_t dx, int64_t
                          .layers = 1,
                          .embed = 16,
                          .negatives = critic == MI_CRITIC_ADDITIVE ? 4 : 0};
-    mi_optimizer_options oo = {.struct_size = sizeof oo, .rate = 5e-3};
+    mi_optimizer_options oo = {.struct_size = sizeof oo, .rate = 1e-2};
     mi_bound *bound;
     mi_mine *m;
     OK(mi_bound_create(NULL, bound_name, &bound));
@@ -75,7 +75,9 @@ static const form forms[] = {
 static void check_form(const form *f, double rho) {
     draw(MOST, 1, rho);
     mi_mine *m = make(f->critic, f->bound, 1, 1);
-    const mi_mine_fit_report r = fit(m, MOST, (mi_mine_fit_options){.steps = 1500});
+    const mi_mine_fit_options o = {.steps = f->critic == MI_CRITIC_SEPARABLE ? 1500 : 700,
+                                   .batch = 128};
+    const mi_mine_fit_report r = fit(m, MOST, o);
     /* what these samples, rather than their distribution, tell is another matter */
     const double off = r.estimate - truth(1, rho);
     ck_assert_msg(off >= -f->low - r.error && off <= f->high + r.error,
@@ -99,7 +101,7 @@ END_TEST
 START_TEST(club_finds_its_own_limit) {
     draw(MOST, 1, 0.5);
     mi_mine *m = make(MI_CRITIC_GAUSSIAN, "club", 1, 1);
-    const mi_mine_fit_report r = fit(m, MOST, (mi_mine_fit_options){.steps = 1500});
+    const mi_mine_fit_report r = fit(m, MOST, (mi_mine_fit_options){.steps = 700, .batch = 128});
     ck_assert_double_eq_tol(r.estimate, 0.25 / 0.75, 0.03 + r.error);
     ck_assert_double_gt(r.estimate, truth(1, 0.5));
     mi_mine_destroy(m);
@@ -108,19 +110,19 @@ END_TEST
 
 /* Learnt by heart, but not believed. */
 START_TEST(independent_columns_tell_nothing) {
-    draw(1200, COLUMNS, 0);
+    draw(600, COLUMNS, 0);
     const int32_t critics[] = {MI_CRITIC_CONCAT, MI_CRITIC_SEPARABLE, MI_CRITIC_ADDITIVE};
     for (int i = 0; i < 3; i++) {
         mi_mine *m = make(critics[i], "dv", COLUMNS, COLUMNS);
-        const mi_mine_fit_report r = fit(m, 1200, (mi_mine_fit_options){.steps = 2000});
+        const mi_mine_fit_report r = fit(m, 600, (mi_mine_fit_options){.steps = 1000, .check = 50});
         ck_assert_double_le(r.estimate, 0.02);
         ck_assert_double_ge(r.estimate, -0.1);
-        ck_assert_int_lt(r.steps, 2000);
+        ck_assert_int_lt(r.steps, 1000);
         mi_mine_destroy(m);
         m = make(critics[i], "dv", COLUMNS, COLUMNS);
         const mi_mine_fit_report all =
-            fit(m, 1200, (mi_mine_fit_options){.steps = 600, .patience = -1});
-        ck_assert_int_eq(all.steps, 600);
+            fit(m, 600, (mi_mine_fit_options){.steps = 150, .check = 50, .patience = -1});
+        ck_assert_int_eq(all.steps, 150);
         ck_assert_double_le(all.estimate, 0.02);
         mi_mine_destroy(m);
     }
@@ -262,14 +264,14 @@ static const int32_t scales[] = {MI_SCALE_NONE, MI_SCALE_STANDARD, MI_SCALE_RANK
 START_TEST(scales_are_found) {
     draw(2000, 1, 0.8);
     mi_mine *m = make(MI_CRITIC_ADDITIVE, "dv", 1, 1);
-    const mi_mine_fit_report plain = fit(m, 2000, (mi_mine_fit_options){.steps = 500});
+    const mi_mine_fit_report plain = fit(m, 2000, (mi_mine_fit_options){.steps = 200});
     mi_mine_destroy(m);
     for (int i = 0; i < 2000; i++) {
         x[i] = 1000 + 1e-3f * x[i];
         y[i] = -5 + 1e6f * y[i];
     }
     m = make(MI_CRITIC_ADDITIVE, "dv", 1, 1);
-    const mi_mine_fit_report moved = fit(m, 2000, (mi_mine_fit_options){.steps = 500});
+    const mi_mine_fit_report moved = fit(m, 2000, (mi_mine_fit_options){.steps = 200});
     ck_assert_double_eq_tol(moved.estimate, plain.estimate, 0.01); /* x lost some digits */
     mi_mine_destroy(m);
 }
@@ -280,7 +282,7 @@ START_TEST(ranks_undo_any_growing_function) {
     float kept[2000];
     draw(2000, 1, 0.8);
     mi_mine *m = make(MI_CRITIC_ADDITIVE, "dv", 1, 1);
-    const mi_mine_fit_options o = {.steps = 500, .scale = MI_SCALE_RANK};
+    const mi_mine_fit_options o = {.steps = 200, .scale = MI_SCALE_RANK};
     const mi_mine_fit_report plain = fit(m, 2000, o);
     mi_mine_destroy(m);
     memcpy(kept, y, sizeof kept);

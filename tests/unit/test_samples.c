@@ -374,6 +374,30 @@ START_TEST(test_number_plainly) {
 }
 END_TEST
 
+/* More pairs than a table is made for: groups to sort, large and small. */
+START_TEST(test_number_groups) {
+    enum { MANY = 20000 };
+    static double x[2 * MANY];
+    static int64_t label[MANY], plain[MANY];
+    mi__random r = mi__random_at(1, 2, 3);
+    static const int64_t sizes[][2] = {{11, 15000}, {53, 2000}, {3001, 2000}, {3001, 100}};
+    for (int s = 0; s < 4; s++) {
+        for (int64_t i = 0; i < MANY; i++) {
+            x[2 * i] = (double)(i % sizes[s][0]);
+            x[2 * i + 1] = (double)mi__random_below(&r, sizes[s][1]);
+        }
+        mi_context *ctx = threads(2);
+        int64_t values;
+        mi__rows rows = rows_of(ctx, x, MANY, 2);
+        OK(mi__rows_number(ctx, &rows, label, &values));
+        ck_assert_int_eq(values, number_plainly(&rows, plain));
+        ck_assert_mem_eq(label, plain, sizeof label);
+        mi__rows_free(ctx, &rows);
+        mi_context_destroy(ctx);
+    }
+}
+END_TEST
+
 START_TEST(test_stable) {
     enum { N = 300000 };
     for (int32_t count = 1; count <= 3; count++) {
@@ -442,5 +466,5 @@ START_TEST(test_units) {
 END_TEST
 
 UNIT_MAIN("samples", test_types, test_refuses, test_first_bad, test_kinds, test_standard, test_rank,
-          test_rank_of_many, test_noise, test_number, test_number_plainly, test_stable, test_nomem,
-          test_units)
+          test_rank_of_many, test_noise, test_number, test_number_plainly, test_number_groups,
+          test_stable, test_nomem, test_units)

@@ -78,6 +78,7 @@ MI_METHOD_GAUSSIAN = 7  # "gaussian"
 MI_METHOD_COPULA = 8  # "copula"
 MI_METHOD_NEURAL = 9  # "neural"
 MI_METHOD_STUDENT = 10  # "student": not for entropies
+MI_METHOD_CANONICAL = 11  # "canonical": likewise
 
 # mi_metric: The distance between two samples of one variable; between pairs it is the greater of
 # x's and y's.
@@ -85,8 +86,8 @@ MI_METRIC_MAX = 0  # the greatest difference of a column
 MI_METRIC_EUCLIDEAN = 1  # the root of the sum of their squares
 
 # mi_scale: What is done to each column first.
-# standard for neighbours and neural, rank for copula, student and auto, which have no other; else,
-# and for entropies, none
+# standard for neighbours and neural; rank for copula, student, canonical and auto, which have no
+# other; else, and for entropies, none
 MI_SCALE_DEFAULT = 0
 MI_SCALE_NONE = 1  # nothing
 MI_SCALE_STANDARD = 2  # less its mean, divided by its standard deviation
@@ -123,7 +124,7 @@ MI_IIC_UNCOLLAPSED = 1  # each has its own loss; the mean of them
 MI_CRITIC_ADDITIVE = 1  # w . relu(A x + B y + b) + c: one hidden layer
 MI_CRITIC_CONCAT = 2  # a network of x and y side by side, `layers` hidden ones
 MI_CRITIC_SEPARABLE = 3  # g(x) . h(y), two networks of `layers` hidden layers
-MI_CRITIC_BILINEAR = 4  # x . W y
+MI_CRITIC_BILINEAR = 4  # (W x + b) . y
 MI_CRITIC_GAUSSIAN = 5  # ln q(y | x), a network of x for mean and log variance of each column of y
 
 # mi_optimizer_kind: The rule.
@@ -260,6 +261,7 @@ ENUMS = {
         'MI_METHOD_COPULA': MI_METHOD_COPULA,
         'MI_METHOD_NEURAL': MI_METHOD_NEURAL,
         'MI_METHOD_STUDENT': MI_METHOD_STUDENT,
+        'MI_METHOD_CANONICAL': MI_METHOD_CANONICAL,
     },
     'mi_metric': {
         'MI_METRIC_MAX': MI_METRIC_MAX,
@@ -1236,7 +1238,8 @@ class mi_mine_fit_report(Structure):
 
     struct_size: sizeof(mi_mine_fit_report)
     estimate: on the test samples, nats
-    error: standard error of that, given the critic
+    error: standard error of that, given the critic: from the spread over 16 parts of the test
+        samples. NaN if there are too few
     cap: of it; infinite if there is none
     training: on the training samples: far above the other, it has overfitted
     validation: on the validation samples at the best look
@@ -2475,8 +2478,9 @@ Returns MI_OK; MI_E_ARG (a member out of range, k >= n, ...); MI_E_SHAPE (n diff
     that can't what is asked: the message says which can); MI_E_ABI; MI_E_NOMEM. On failure
     no output is written
 Note: discrete O(n log n); histogram O(n); gaussian O(n d^2 + d^3), student some ten times that;
-    neighbours O(n log n) in few columns, O(n^2 d) in many; memory O(n d) for all of them.
-    Each resample and each permutation takes that time again. The same at any number of threads
+    neighbours O(n log n) in few columns, O(n^2 d) in many; canonical like gaussian, and such
+    neighbours; memory O(n d) for all of them. Each resample and each permutation takes that
+    time again. The same at any number of threads
 Note: A constant variable gives 0 with a warning, whatever the method
 Since 0.1""",
     ),
@@ -2812,7 +2816,8 @@ Since 0.1""",
 Makes a critic with freshly drawn weights.
 
 context: NULL for a private default one; retained
-dx: numbers of an x, 1 to 65536
+dx: numbers of an x, 1 to 65536; together with dy at most that where a network sees
+    both (additive, concat, flo)
 dy: numbers of a y, likewise
 bound: retained, and used by this alone from now on; its parameters may be set at any
     time. NULL: "mine"
@@ -2850,7 +2855,9 @@ gx (out): [n][dx], receives the gradient of the loss by x, before the step; NULL
 gy (out): [n][dy], by y; NULL: not wanted
 report (out): its struct_size set by the caller; may be NULL
 Returns MI_OK; MI_E_ARG; MI_E_SHAPE (negatives > n - 1); MI_E_NUMERIC (NaN or infinity in x, y
-    or what comes of them: nothing was changed); MI_E_ABI; MI_E_NOMEM
+    or what comes of them: nothing was changed); MI_E_UNSUPPORTED (gx or gy after a fit with
+    Gaussians; a parameter of the bound that the critic's scores don't have, such as
+    columns); MI_E_ABI; MI_E_NOMEM
 Note: Costs the network's passes for 2n rows (separable, bilinear, gaussian) or for n (1 +
     negatives) rows; memory likewise, kept in the handle. The same at any number of threads as
     far as mi_bound_eval_embeddings_f32() is.
@@ -2898,9 +2905,15 @@ Since 0.1""",
 Learns from samples in memory and estimates on samples that were held back.
 
 Samples are shuffled and split: `test` for the estimate alone; of the others, `validation` to
-tell when to stop; the rest to learn from. After every `check` steps the bound is evaluated on
-the validation samples; the best weights are kept, and with them the estimate is made, once. So
-it isn't the best of many looks, and for bounds that are lower ones it stays a lower bound.
+tell when to stop; the rest to learn from. Before the first step and after every `check` steps
+the bound is evaluated on the validation samples; the weights of the least loss (mine: of the
+highest estimate) are kept, and with them the estimate is made, once. So it isn't the best of
+many looks, and for bounds that are lower ones it stays a lower bound.
+
+These evaluations compare every x with every y, in parts of at most 8192 samples whose mean
+counts; with the critics additive and concat some 2^18 pairs, or as many as a step does. Steps
+and evaluations whose scores the bound can't take (an exponential beyond range) pass without
+effect.
 
 mine: the critic; it goes on from the weights that it has
 n: samples, 16 or more

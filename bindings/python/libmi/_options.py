@@ -120,8 +120,7 @@ def fill(struct: type[T], options: Mapping[str, Any], enums: Mapping[str, str] =
         they have to be above 0
     """
     filled = sized(struct)
-    members = {_spelled(name): (name, kind) for name, kind, *_ in struct._fields_
-               if name != 'struct_size' and not name.startswith('reserved')}
+    members = _members(struct)
     for word, value in options.items():
         if word not in members:
             raise TypeError(f'there is no option {word!r}: the options are {", ".join(members)}')
@@ -136,6 +135,12 @@ def fill(struct: type[T], options: Mapping[str, Any], enums: Mapping[str, str] =
                                     'default')
         setattr(filled, name, number)
     return filled
+
+
+@functools.lru_cache(maxsize=None)
+def _members(struct: type[ctypes.Structure]) -> dict[str, tuple[str, Any]]:
+    return {_spelled(name): (name, kind) for name, kind, *_ in struct._fields_
+            if name != 'struct_size' and not name.startswith('reserved')}
 
 
 def _spelled(name: str) -> str:

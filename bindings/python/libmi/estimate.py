@@ -146,12 +146,12 @@ def mutual_information(x: Any, y: Any, given: Any = None, *, method: str = 'auto
     x, y : n samples of each
     given : as many samples of z
     method : 'auto', 'discrete', 'histogram', 'ksg', 'ksg2', 'ross', 'gao', 'gaussian', 'copula',
-        'student' or 'neural'; which one it was is in the result
+        'student', 'canonical' or 'neural'; which one it was is in the result
     unit : 'nats' or 'bits'
     k : neighbours of ksg, ksg2, ross and gao; None: 3
     metric : 'max' or 'euclidean', of the neighbours within a variable
-    scale : of each column before: 'none', 'standard' or 'rank'; None: rank for auto, copula and
-        student, standard for neighbours and neural, else none
+    scale : of each column before: 'none', 'standard' or 'rank'; None: rank for auto, copula,
+        student and canonical, standard for neighbours and neural, else none
     noise : breaks ties of numbers: its standard deviation in those of each column; None: nothing
         is added
     bins : cells of a histogram, for each column; None: Scott's rule

@@ -149,6 +149,41 @@ def test_log_that_uses_other_handles():
     assert totals and set(totals) == {0}
 
 
+# -- calls that take long ----------------------------------------------------------------------
+
+def test_closing_waits_for_calls():
+    own = Context(threads=2)
+    with own._borrowed() as pointer:
+        with own._borrowed() as again:
+            assert pointer == again
+            own.close()
+            own.close()
+            assert own.closed and own._end.alive
+            with pytest.raises(libmi.StateError, match='this Context is closed'):
+                libmi.Assignment(context=own)
+        assert own._end.alive
+    assert not own._end.alive
+    own.close()
+
+
+def test_others_need_not_wait_for_calls():
+    own, done = Context(threads=2), []
+    with own._borrowed():
+        thread = threading.Thread(target=lambda: done.append(libmi.Assignment(context=own)))
+        thread.start()
+        thread.join(30)
+    assert done and not own.closed
+    assert own._end.alive
+
+
+def test_calls_that_fail_give_the_context_back():
+    own = Context(threads=2)
+    with pytest.raises(libmi.NumericError):
+        libmi.mutual_information([1, float('nan')], [1, 2], context=own)
+    own.close()
+    assert not own._end.alive
+
+
 # -- what outlives what ------------------------------------------------------------------------
 
 def test_handles_outlive_their_context():

@@ -76,6 +76,9 @@ def test_kinds():
     assert mutual_information(few[:, :1], few[:, 1], discrete_target=True,
                               discrete_features=True)[0] == libmi.mutual_information(
         few[:, 0], few[:, 1], discrete=True).value
+    expected = libmi.mutual_information(X[:, 2], CLASS, discrete=True).value
+    assert mutual_information(X, CLASS, discrete_features=[False, False, True, None, None])[2] == \
+        expected != mutual_information(X, CLASS)[2]
     for wrong in (kinds[:4], [0, 1, 2], 'auto'):
         with pytest.raises(libmi.ArgumentError, match='discrete_features is'):
             mutual_information(few, CLASS, discrete_features=wrong)

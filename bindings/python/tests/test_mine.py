@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -252,9 +253,11 @@ def test_exceptions_of_progress_come_through():
 
 
 def test_progress_cannot_use_the_critic():
-    mine, errors = quick(), []
+    mine, errors, heard = quick(), [], []
+    talkative = libmi.Context(log=lambda _level, text: heard.append(text))
 
     def use(_look):
+        libmi.Encoder('dense 4', height=2, width=2, context=talkative)  # calls back in between
         for call in (lambda: mine.step(X, Y), lambda: mine.scores(X, Y), mine.close,
                      lambda: mine.bound.params):
             with pytest.raises(libmi.StateError, match='is at work: a callback cannot use it'):
@@ -263,7 +266,7 @@ def test_progress_cannot_use_the_critic():
         libmi.Mine(1, 1).step(X, Y)  # others may be used
 
     mine.fit(X, Y, steps=20, check=10, progress=use)
-    assert len(errors) >= 4
+    assert len(errors) >= 4 and heard
     mine.step(X, Y)
 
 
@@ -424,13 +427,17 @@ def test_the_end():
 
 
 def test_garbage_goes_without_a_cycle():
-    mine = quick()
-    mine.fit(X, Y, steps=20, check=10, progress=lambda _: None)
+    class Watch:
+        def __call__(self, look):
+            pass
+
     gc.disable()
     try:
-        end = mine._end
-        del mine
-        assert not end.alive
+        mine, watch = quick(), Watch()
+        mine.fit(X, Y, steps=20, check=10, progress=watch)
+        end, gone = mine._end, weakref.ref(watch)
+        del mine, watch
+        assert not end.alive and gone() is None
     finally:
         gc.enable()
 
