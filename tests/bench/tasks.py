@@ -23,7 +23,7 @@ WITHIN, SHARE = 0.05, 0.05
 NEURAL = {'infonce': {}, 'nwj': {}, 'dv': {}, 'mine': {}, 'smile': {}}
 CRITIC = {'critic': 'separable', 'units': 128, 'layers': 2, 'embed': 32}
 FIT = {'steps': 4000, 'patience': 10}
-ESTIMATORS = ('histogram', 'ksg', 'gaussian', 'copula', 'student', *NEURAL, 'auto')
+ESTIMATORS = ('histogram', 'ksg', 'gaussian', 'copula', 'student', 'canonical', *NEURAL, 'auto')
 
 
 def estimate(name, x, y, seed):
