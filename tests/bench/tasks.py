@@ -20,11 +20,10 @@ import many
 from task_list import TASKS
 
 WITHIN, SHARE = 0.05, 0.05
-CLOSED = ('histogram', 'ksg', 'gaussian', 'copula', 'auto')
 NEURAL = {'infonce': {}, 'nwj': {}, 'dv': {}, 'mine': {}, 'smile': {}}
 CRITIC = {'critic': 'separable', 'units': 128, 'layers': 2, 'embed': 32}
 FIT = {'steps': 4000, 'patience': 10}
-ESTIMATORS = ('histogram', 'ksg', 'gaussian', 'copula') + tuple(NEURAL) + ('auto',)
+ESTIMATORS = ('histogram', 'ksg', 'gaussian', 'copula', 'student', 'canonical', *NEURAL, 'auto')
 
 
 def estimate(name, x, y, seed):
