@@ -47,7 +47,7 @@ class MineFit(NamedTuple):
     """What came out of `Mine.fit`; `float(fit)` is the estimate."""
 
     estimate: float  #: on the test samples, nats
-    error: float  #: standard error of that, given the critic
+    error: float  #: standard error of that, given the critic; NaN if there are too few samples
     cap: float  #: of it; infinite if there is none
     training: float  #: on the training samples: far above the other, it has overfitted
     validation: float  #: on the validation samples at the best look
@@ -196,6 +196,7 @@ class Mine(Handle):
         ------
         NumericError : NaN or infinity, in or out
         ShapeError : fewer than 2 samples, or no more than negatives
+        UnsupportedError : gradients after a fit with `gaussian`
         """
         x, y = self._samples(x, y)
         dx, dy = gradients(grad, out, {'x': x, 'y': y}) if grad or out else (None, None)

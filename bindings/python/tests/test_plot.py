@@ -162,6 +162,7 @@ def test_learning(tmp_path):
     texts = [text.get_text() for text in ax.get_legend().get_texts()]
     assert set(texts) == {'validation', 'truth', 'estimate on the test samples'}
     saved(ax, tmp_path / 'learning.png')
+    saved(plot.learning(FIT._replace(error=math.nan)), tmp_path / 'learning.png')
     own = Figure().add_subplot()
     assert plot.learning(FIT, ax=own) is own
     with pytest.raises(libmi.FormatError, match='no looks'):
