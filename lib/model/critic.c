@@ -29,18 +29,18 @@ static void draw_bias(const mi_encoder *e) {
         mi__real_put(e->pass.kernel, p->value, i, mi__random_range(&r, -KINKS, KINKS));
 }
 
-static int32_t describe(char *text, size_t size, int32_t layers, int64_t units, int64_t outputs) {
-    int length = 0;
+static void describe(char *text, size_t size, int32_t layers, int64_t units, int64_t outputs) {
+    size_t length = 0;
     for (int32_t i = 0; i < layers; i++)
         length +=
-            snprintf(text + length, size - (size_t)length, "dense %" PRId64 ", relu, ", units);
-    return length + snprintf(text + length, size - (size_t)length, "dense %" PRId64, outputs);
+            (size_t)snprintf(text + length, size - length, "dense %" PRId64 ", relu, ", units);
+    snprintf(text + length, size - length, "dense %" PRId64, outputs);
 }
 
 mi_status mi__critic_net(mi_mine *m, int which, int64_t inputs, int64_t fan_in, int32_t layers,
                          int64_t units, int64_t outputs) {
     char text[512];
-    (void)describe(text, sizeof text, layers, units, outputs);
+    describe(text, sizeof text, layers, units, outputs);
     mi_encoder_options o = {.struct_size = sizeof o,
                             .seed = m->options.seed + (uint64_t)which * SPREAD,
                             .height = 1,

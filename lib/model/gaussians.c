@@ -88,32 +88,43 @@ static void take_block(const room *r, int64_t d, int64_t row, int64_t rows, int6
                               to + i * columns);
 }
 
-static void find(mi__scaling *s, const mi__sides *samples, const room *r) {
+/* L_q and L_p, and the covariance of q and p in from_p. */
+static void find_moments(mi__scaling *s, const mi__sides *samples, const room *r) {
     const int64_t q = s->d[s->q], p = s->d[1 - s->q], d = p + q, n = samples->n;
-    const mi__kernels *k = &mi__kernels_f64;
     load_samples(s, samples, r->samples);
-    k->product(s->ctx, true, false, d, d, n, r->samples, d, r->samples, d, 0, r->covariance, d,
-               r->work);
+    mi__kernels_f64.product(s->ctx, true, false, d, d, n, r->samples, d, r->samples, d, 0,
+                            r->covariance, d, r->work);
     take_block(r, d, 0, p, 0, p, n, r->pp);
     take_block(r, d, p, q, 0, p, n, s->from_p);
     take_block(r, d, p, q, p, q, n, r->rest);
     factorise(p, r->pp);
     factorise(q, r->rest);
+}
+
+/* W; the covariance of w and p of unit covariance, whose rows L_p^-1 divides; the regression. */
+static void find_regression(mi__scaling *s, const room *r) {
+    const int64_t q = s->d[s->q], p = s->d[1 - s->q];
     set_identity(q, s->alone);
-    solve(q, r->rest, q, s->alone);  /* W */
-    solve(q, r->rest, p, s->from_p); /* the covariance of w and p */
-    memcpy(r->cross, s->from_p, (size_t)(q * p) * sizeof *r->cross);
-    for (int64_t i = 0; i < q; i++) /* ... and of w and p of unit covariance: rows L_p^-1 */
+    solve(q, r->rest, q, s->alone);
+    solve(q, r->rest, p, s->from_p);
+    for (int64_t i = 0; i < q; i++) {
+        double *row = r->cross + i * p;
         for (int64_t j = 0; j < p; j++)
-            r->cross[i * p + j] =
-                (r->cross[i * p + j] - k->dot(j, r->cross + i * p, r->pp + j * p)) /
-                r->pp[j * p + j];
+            row[j] = (s->from_p[i * p + j] - mi__kernels_f64.dot(j, row, r->pp + j * p)) /
+                     r->pp[j * p + j];
+    }
     memcpy(s->from_p, r->cross, (size_t)(q * p) * sizeof *r->cross);
-    solve_right(p, r->pp, q, s->from_p); /* the regression of w on p */
+    solve_right(p, r->pp, q, s->from_p);
+}
+
+/* L, which what is left by the regression is divided by. */
+static void find_rest(mi__scaling *s, const room *r) {
+    const int64_t q = s->d[s->q], p = s->d[1 - s->q];
     for (int64_t i = 0; i < q; i++)
         for (int64_t j = 0; j < q; j++)
-            r->rest[i * q + j] = (i == j ? 1 : 0) - k->dot(p, r->cross + i * p, r->cross + j * p);
-    factorise(q, r->rest); /* L */
+            r->rest[i * q + j] =
+                (i == j ? 1 : 0) - mi__kernels_f64.dot(p, r->cross + i * p, r->cross + j * p);
+    factorise(q, r->rest);
     memcpy(s->from_q, s->alone, (size_t)(q * q) * sizeof *s->alone);
     solve(q, r->rest, q, s->from_q);
     solve(q, r->rest, p, s->from_p);
@@ -141,7 +152,9 @@ mi_status mi__scaling_find_gaussians(mi__scaling *s, const mi__sides *samples) {
     if (memory == NULL)
         return MI_E_NOMEM;
     (void)lay_out(s, samples->n, memory, &r);
-    find(s, samples, &r);
+    find_moments(s, samples, &r);
+    find_regression(s, &r);
+    find_rest(s, &r);
     mi__free(s->ctx, memory, bytes, 1);
     return MI_OK;
 }

@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-enum { MOST = 6000, COLUMNS = 20 };
+enum { MOST = 6000, COLUMNS = 20, WEIGHTS = 32 * 5 + 1 }; /* of the additive critic of 1 + 1 */
 
 static float x[MOST * COLUMNS], y[MOST * COLUMNS];
 
@@ -142,8 +142,8 @@ static void keep_weights(const mi_mine *m, float *to) {
 
 /* Changes samples one by one, and sees which of them the weights depend on. */
 START_TEST(test_samples_are_never_touched) {
-    enum { N = 64, WEIGHTS = 4096 };
-    float before[WEIGHTS] = {0}, after[WEIGHTS] = {0};
+    enum { N = 64 };
+    float before[WEIGHTS], after[WEIGHTS];
     int touched = 0;
     const mi_mine_fit_options o = {.steps = 20, .check = 5, .test = 0.5, .validation = 0.25};
     draw(N, 1, 0.8);
@@ -177,7 +177,8 @@ END_TEST
 
 typedef struct watch {
     int64_t looks, cancel_at, last_step;
-    double best_loss, kept[32 * 5];
+    double best_loss;
+    float kept[WEIGHTS];
     mi_mine *m;
 } watch;
 
@@ -188,7 +189,7 @@ static int32_t look(void *user, const mi_mine_report *report) {
     w->last_step = report->step;
     if (w->looks == 0 || report->loss < w->best_loss) {
         w->best_loss = report->loss;
-        keep_weights(w->m, (float *)w->kept);
+        keep_weights(w->m, w->kept);
     }
     return ++w->looks == w->cancel_at;
 }
@@ -204,7 +205,7 @@ START_TEST(stops_when_it_gets_no_better) {
     ck_assert_int_eq(r.steps, r.best_step + 7 * 10);
     ck_assert_int_eq(w.looks, 1 + r.steps / 10); /* one is at the beginning */
     ck_assert_double_eq_tol(r.validation, -w.best_loss, 1e-12);
-    float now[32 * 5] = {0};
+    float now[WEIGHTS];
     keep_weights(w.m, now);
     ck_assert_mem_eq(now, w.kept, sizeof now);
     mi_mine_destroy(w.m);
@@ -214,7 +215,7 @@ END_TEST
 START_TEST(cancelling_keeps_the_best) {
     watch w = {.last_step = -1, .cancel_at = 25};
     mi_mine_fit_report r = {.struct_size = sizeof r, .steps = 77};
-    float now[32 * 5] = {0};
+    float now[WEIGHTS];
     draw(400, 1, 0.5);
     w.m = make(MI_CRITIC_ADDITIVE, "dv", 1, 1);
     const mi_mine_fit_options o = {.struct_size = sizeof o,
