@@ -95,6 +95,9 @@ mi_status mi__rows_number(mi_context *ctx, const mi__rows *rows, int64_t *label,
 mi_status mi__estimate_once(const mi__question *question, mi__estimator *estimator,
                             mi__answer *answer);
 
+/* Whether what options ask for can be had; to be asked before the work begins. */
+mi_status mi__resample_check(const mi__question *question);
+
 /* Fills in error, low, high, p_value and null_mean in nats, as far as options ask for it. `value`
  * is the estimate on the whole question. */
 mi_status mi__estimate_resample(const mi__question *question, mi__estimator *estimator,

@@ -258,11 +258,13 @@ static mi_status by_permutations(sampler *s, double value, mi_estimate_result *r
 
 /* -- all of it --------------------------------------------------------------------------------- */
 
-static mi_status check(const mi__question *q) {
+mi_status mi__resample_check(const mi__question *q) {
     const mi_estimate_options *o = q->options;
     const int64_t n = q->x.n, half = n / 2;
     const bool halves = o->resamples > 0 && o->resample == MI_RESAMPLE_HALVES;
     const bool neighbours = o->method >= MI_METHOD_KSG && o->method <= MI_METHOD_GAO;
+    if (o->resamples == 0 && o->permutations == 0)
+        return MI_OK;
     if (n > UINT32_MAX)
         return mi__fail(MI_E_SHAPE,
                         "%" PRId64 " samples are more than the %" PRIu32 " that can be shuffled", n,
@@ -283,7 +285,7 @@ mi_status mi__estimate_resample(const mi__question *question, mi__estimator *est
     if (o->resamples == 0 && o->permutations == 0)
         return MI_OK;
     sampler s;
-    MI__TRY(check(question));
+    MI__TRY(mi__resample_check(question));
     MI__TRY(sampler_make(&s, question, estimator));
     mi_status status = MI_OK;
     if (o->resamples > 0 && o->resample == MI_RESAMPLE_HALVES)

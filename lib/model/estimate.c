@@ -190,6 +190,7 @@ static mi_status estimate(job *j) {
     }
     const mi__question q = question(j);
     mi__answer answer;
+    MI__TRY(mi__resample_check(&q));
     if (o->method == MI_METHOD_AUTO)
         MI__TRY(mi__choose_by_values(&q, &o->method, &answer));
     else
