@@ -7,8 +7,8 @@
 #include <float.h>
 #include <string.h>
 
-#define QUERIES 32          /* that go over a tile together */
-#define TILE (96 << 10)     /* bytes */
+#define QUERIES 256         /* that go over a tile together */
+#define TILE (32 << 10)     /* bytes */
 #define STRETCH 8           /* blocks between looks at the bound */
 #define STEPS 42            /* of a typical distance */
 #define FURTHEST 127        /* that bytes can tell from less */
@@ -30,8 +30,7 @@ typedef struct brute {
     atomic_llong next;
 } brute;
 
-/* -- bytes --------------------------------------------------------------------------------------
- */
+/* -- bytes ------------------------------------------------------------------------------------- */
 
 static void cut_blocks(void *arg, int64_t begin, int64_t end) {
     const brute *b = arg;
@@ -88,8 +87,7 @@ static double typical_radius(const mi__space *s, const double *radius) {
     return median(sample, 101);
 }
 
-/* -- pairs --------------------------------------------------------------------------------------
- */
+/* -- pairs ------------------------------------------------------------------------------------- */
 
 /* The distance if it is below the bound, else no less than that. */
 static double apart_below(const mi__space *s, int64_t a, int64_t b, double bound) {
@@ -139,17 +137,32 @@ static void look_reach(const brute *b, state *s, int64_t other) {
     mi__space_widen(b->space, s->row, other, s->bound, s->reach);
 }
 
-/* The bound may sink on the way, so that the first stretch is short. */
+/* The lowest bit that is set. */
+static inline int lowest(uint64_t mask) {
+#ifdef __GNUC__
+    return __builtin_ctzll(mask);
+#else
+    int bit = 0;
+    for (; (mask & 1) == 0; mask >>= 1)
+        bit++;
+    return bit;
+#endif
+}
+
+/* The bound may sink on the way, so that the first stretch is short. Behind the last point there is
+ * room in its block. */
 static void go_over(const brute *b, look *at, state *s, int64_t block, int64_t end) {
     const uint8_t *query = b->query + s->row * b->space->d;
     while (block < end) {
         uint64_t mask[STRETCH];
         const int64_t blocks = MI__MIN(s->bound < HUGE_VAL ? STRETCH : 1, end - block);
-        if (b->kernels->sift(&b->sieve, block, blocks, query, most_apart(b, s->bound), mask))
+        if (b->kernels->sift(&b->sieve, block, blocks, query, most_apart(b, s->bound), mask)) {
+            if (block + blocks == b->blocks && b->space->n % MI__BLOCK != 0)
+                mask[blocks - 1] &= ((uint64_t)1 << b->space->n % MI__BLOCK) - 1;
             for (int64_t i = 0; i < blocks; i++)
-                for (int64_t other = (block + i) * MI__BLOCK; mask[i] != 0; mask[i] >>= 1, other++)
-                    if ((mask[i] & 1) != 0 && other < b->space->n)
-                        at(b, s, other);
+                for (; mask[i] != 0; mask[i] &= mask[i] - 1)
+                    at(b, s, (block + i) * MI__BLOCK + lowest(mask[i]));
+        }
         block += blocks;
     }
 }
@@ -161,8 +174,12 @@ static void go_over_all(const brute *b, look *at, state *s, int64_t queries) {
             go_over(b, at, &s[i], block, MI__MIN(block + tile, b->blocks));
 }
 
-/* -- questions: a piece for each thread, which takes chunks of queries ----------------------------
- */
+/* -- questions: a piece for each thread, which takes chunks of queries ------------------------- */
+
+/* Queries: many, so that what they need of a tile is soon in the cache, but enough chunks. */
+static int64_t chunk_of(const mi_context *ctx, int64_t n) {
+    return MI__MAX(MI__MIN(n / (8 * ctx->threads), QUERIES), 16);
+}
 
 static bool next_chunk(brute *b, int64_t *first, int64_t *queries) {
     *first = atomic_fetch_add(&b->next, 1) * b->queries;
@@ -234,7 +251,7 @@ static double typical_distance(const mi__space *s, int32_t k, double *room) {
 
 mi_status mi__brute_nearest(mi_context *ctx, const mi__space *s, int32_t k, double *distance) {
     brute b = {.k = k, .distance = distance};
-    b.queries = MI__MAX(MI__MIN(QUERIES, 65536 / k), 1);
+    b.queries = MI__MAX(MI__MIN(chunk_of(ctx, s->n), 65536 / k), 1);
     const int64_t room = ctx->threads * b.queries * 2 * k;
     b.room = mi__alloc(ctx, room, sizeof *b.room);
     if (b.room == NULL)
@@ -250,7 +267,7 @@ mi_status mi__brute_nearest(mi_context *ctx, const mi__space *s, int32_t k, doub
 
 mi_status mi__brute_within(mi_context *ctx, const mi__space *s, const double *radius,
                            int32_t *count) {
-    brute b = {.queries = QUERIES, .radius = radius, .count = count};
+    brute b = {.queries = chunk_of(ctx, s->n), .radius = radius, .count = count};
     MI__TRY(begin(ctx, s, typical_radius(s, radius), &b));
     mi__parallel_for(ctx, ctx->threads, within_piece, &b);
     drop(ctx, &b);
@@ -259,7 +276,7 @@ mi_status mi__brute_within(mi_context *ctx, const mi__space *s, const double *ra
 
 mi_status mi__brute_reach(mi_context *ctx, const mi__space *s, const double *radius,
                           double *const *reach) {
-    brute b = {.queries = QUERIES, .radius = radius, .reach = reach};
+    brute b = {.queries = chunk_of(ctx, s->n), .radius = radius, .reach = reach};
     MI__TRY(begin(ctx, s, typical_radius(s, radius), &b));
     mi__parallel_for(ctx, ctx->threads, reach_piece, &b);
     drop(ctx, &b);

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A k-d tree: each node's points are halved across its widest column, at a position rather than at
- * a value, so that its depth is the same whatever the points are. */
+/* A k-d tree: each node's points are halved across a wide column, at a position rather than at a
+ * value, so that its depth is the same whatever the points are. */
 #include "neighbour.h"
 
-#include <float.h>
 #include <string.h>
 
 #define BLOCK 64   /* points that a partition looks at without a jump */
-#define TASKS 32   /* subtrees, about, that threads build */
+#define TASKS 32   /* subtrees that threads build, at most */
+#define LEAST 4096 /* points of such a subtree */
 #define SAMPLE 255 /* points at most that a pivot is chosen from */
+#define GLANCE 32  /* points that a node's widest column is chosen from */
 
 typedef struct branch {
     int64_t node, first, leaves;
@@ -25,7 +26,7 @@ typedef struct build {
 
 /* -- halving ----------------------------------------------------------------------------------- */
 
-static void swap(const build *b, int64_t i, int64_t j) {
+static inline void swap(const build *b, int64_t i, int64_t j) {
     const int64_t n = b->tree->n;
     for (double *x = b->column, *end = x + b->tree->measure.d * n; x < end; x += n) {
         const double t = x[i];
@@ -37,34 +38,55 @@ static void swap(const build *b, int64_t i, int64_t j) {
     b->row[j] = t;
 }
 
-/* Long stretches: S. Edelkamp, A. Weiss, "BlockQuicksort", ESA 2016. What must go to the other side
- * is first noted for a block on either side, which takes no jumps that depend on the numbers. */
+/* Points at one end of a range that must go to the other. */
+typedef struct misplaced {
+    uint8_t offset[BLOCK];
+    int64_t size; /* of the block that was looked at */
+    int count, next;
+} misplaced;
+
+static inline bool is_done(const misplaced *m) {
+    return m->next == m->count;
+}
+
+/* Without a jump that depends on the numbers: all offsets are written, few stay. */
+static inline void look(misplaced *m, const double *x, int64_t step, double pivot, int64_t size) {
+    int count = 0;
+    for (int i = 0; i < (int)size; i++, x += step) {
+        m->offset[count] = (uint8_t)i;
+        count += step > 0 ? !(*x < pivot) : !(*x > pivot);
+    }
+    m->size = size;
+    m->count = count;
+    m->next = 0;
+}
+
+/* S. Edelkamp, A. Weiss, "BlockQuicksort", ESA 2016. Ends with a rest in which anything goes. */
 static void partition_blocks(const build *b, const double *x, double pivot, int64_t *low,
                              int64_t *high) {
-    uint8_t left[BLOCK], right[BLOCK];
-    int lefts = 0, rights = 0, left_at = 0, right_at = 0;
-    while (*high - *low + 1 > 2 * BLOCK) {
-        if (left_at == lefts)
-            for (int i = left_at = lefts = 0; i < BLOCK; i++) {
-                left[lefts] = (uint8_t)i;
-                lefts += !(x[*low + i] < pivot);
-            }
-        if (right_at == rights)
-            for (int i = right_at = rights = 0; i < BLOCK; i++) {
-                right[rights] = (uint8_t)i;
-                rights += !(x[*high - i] > pivot);
-            }
-        for (; left_at < lefts && right_at < rights; left_at++, right_at++)
-            swap(b, *low + left[left_at], *high - right[right_at]);
-        *low += left_at == lefts ? BLOCK : 0;
-        *high -= right_at == rights ? BLOCK : 0;
+    misplaced left = {.size = 0}, right = {.size = 0};
+    for (;;) {
+        *low += is_done(&left) ? left.size : 0;
+        *high -= is_done(&right) ? right.size : 0;
+        left.size = is_done(&left) ? 0 : left.size;
+        right.size = is_done(&right) ? 0 : right.size;
+        const int64_t both = left.size == 0 && right.size == 0;
+        const int64_t size = (*high - *low + 1 - left.size - right.size) >> both;
+        if (size < 4)
+            return;
+        if (left.size == 0)
+            look(&left, x + *low, 1, pivot, MI__MIN(size, BLOCK));
+        if (right.size == 0)
+            look(&right, x + *high, -1, pivot, MI__MIN(size, BLOCK));
+        for (; !is_done(&left) && !is_done(&right); left.next++, right.next++)
+            swap(b, *low + left.offset[left.next], *high - right.offset[right.next]);
     }
 }
 
 /* About where the number at `target` of the range must be. */
 static double choose_pivot(const double *x, int64_t low, int64_t high, int64_t target) {
     double sample[SAMPLE];
-    const int64_t n = high - low + 1, count = n > 20000 ? SAMPLE : n > 500 ? 31 : n > 40 ? 7 : 1;
+    const int64_t n = high - low + 1, count = n > 20000 ? SAMPLE : n > 500 ? 31 : n > 40 ? 7 : 3;
     for (int64_t i = 0; i < count; i++)
         sample[i] = x[low + (2 * i + 1) * n / (2 * count)];
     const int64_t rank = (target - low) * count / n;
@@ -95,83 +117,100 @@ static void halve(const build *b, const double *x, int64_t low, int64_t high, in
     }
 }
 
-/* -- building ---------------------------------------------------------------------------------- */
+/* -- boxes ------------------------------------------------------------------------------------- */
 
-/* Four at a time, since each of a pair waits for the one before. */
-static void extent_of(const double *x, int64_t n, double *least, double *most) {
-    double low[4], high[4];
-    for (int s = 0; s < 4; s++)
-        low[s] = high[s] = x[0];
-    int64_t i = 0;
-    for (; i + 4 <= n; i += 4)
-        for (int s = 0; s < 4; s++) {
-            low[s] = x[i + s] < low[s] ? x[i + s] : low[s];
-            high[s] = x[i + s] > high[s] ? x[i + s] : high[s];
-        }
-    for (; i < n; i++) {
-        low[0] = x[i] < low[0] ? x[i] : low[0];
-        high[0] = x[i] > high[0] ? x[i] : high[0];
-    }
-    *least = fmin(fmin(low[0], low[1]), fmin(low[2], low[3]));
-    *most = fmax(fmax(high[0], high[1]), fmax(high[2], high[3]));
+static double *box_of(const mi__tree *t, int64_t node) {
+    return t->box + node * 2 * t->pitch;
 }
 
-/* The node's box; its widest column, -1 if all its points are one. */
-static int64_t find_box(const build *b, const branch *p) {
+static int64_t first_of(const mi__tree *t, int64_t leaf) {
+    return t->n * leaf / t->leaves; /* both are below 2^31 */
+}
+
+/* Of some of the points. */
+static int64_t widest_column(const build *b, int64_t first, int64_t count) {
     const mi__tree *t = b->tree;
-    const int64_t d = t->measure.d, first = mi__tree_first(t, p->first);
-    const int64_t count = mi__tree_first(t, p->first + p->leaves) - first;
-    double *box = t->box + p->node * 2 * d, widest = 0;
-    int64_t column = -1;
-    for (int64_t j = 0; j < d; j++) {
-        extent_of(b->column + j * t->n + first, count, &box[j], &box[d + j]);
-        if (box[d + j] - box[j] > widest) {
-            widest = box[d + j] - box[j];
+    const int64_t step = MI__MAX(count / GLANCE, 1);
+    double widest = -1;
+    int64_t column = 0;
+    for (int64_t j = 0; j < t->measure.d; j++) {
+        const double *x = b->column + j * t->n + first;
+        double low = x[0], high = x[0];
+        for (int64_t i = step; i < count; i += step) {
+            low = x[i] < low ? x[i] : low;
+            high = x[i] > high ? x[i] : high;
+        }
+        if (high - low > widest) {
+            widest = high - low;
             column = j;
         }
     }
     return column;
 }
 
-static void fill_leaf(const build *b, int64_t leaf) {
+static void fill_leaf(const build *b, const branch *p) {
     const mi__tree *t = b->tree;
-    const int64_t d = t->measure.d, first = mi__tree_first(t, leaf);
-    const int64_t count = mi__tree_first(t, leaf + 1) - first;
-    double *to = t->point + leaf * d * t->room;
+    const int64_t d = t->measure.d, first = first_of(t, p->first);
+    const int64_t count = first_of(t, p->first + 1) - first;
+    double *to = t->point + p->first * d * t->room, *box = box_of(t, p->node);
+    t->first[p->first] = (int32_t)first;
     for (int64_t j = 0; j < d; j++, to += t->room) {
-        memcpy(to, b->column + j * t->n + first, (size_t)count * sizeof *to);
+        const double *x = b->column + j * t->n + first;
+        double low = x[0], high = x[0];
+        for (int64_t i = 0; i < count; i++) {
+            to[i] = x[i];
+            low = x[i] < low ? x[i] : low;
+            high = x[i] > high ? x[i] : high;
+        }
         for (int64_t i = count; i < t->room; i++)
             to[i] = MI__NOWHERE;
+        box[j] = low;
+        box[t->pitch + j] = high;
     }
+}
+
+static void join_boxes(const mi__tree *t, const branch *p, const branch half[2]) {
+    double *box = box_of(t, p->node);
+    const double *a = box_of(t, half[0].node), *b = box_of(t, half[1].node);
+    for (int64_t j = 0; j < t->pitch; j++) {
+        box[j] = a[j] < b[j] ? a[j] : b[j];
+        box[t->pitch + j] = a[t->pitch + j] > b[t->pitch + j] ? a[t->pitch + j] : b[t->pitch + j];
+    }
+}
+
+/* -- building ---------------------------------------------------------------------------------- */
+
+static void halves_of(const branch *p, branch half[2]) {
+    const int64_t left = p->leaves / 2;
+    half[0] = (branch){p->node + 1, p->first, left};
+    half[1] = (branch){p->node + 2 * left, p->first + left, p->leaves - left};
 }
 
 static void split(const build *b, const branch *p, branch half[2]) {
     const mi__tree *t = b->tree;
-    const int64_t left = p->leaves / 2, end = mi__tree_first(t, p->first + p->leaves);
-    const int64_t column = find_box(b, p);
-    half[0] = (branch){p->node + 1, p->first, left};
-    half[1] = (branch){p->node + 2 * left, p->first + left, p->leaves - left};
-    if (column >= 0)
-        halve(b, b->column + column * t->n, mi__tree_first(t, p->first), end - 1,
-              mi__tree_first(t, half[1].first));
+    const int64_t first = first_of(t, p->first), end = first_of(t, p->first + p->leaves);
+    const double *x = b->column + widest_column(b, first, end - first) * t->n;
+    halves_of(p, half);
+    halve(b, x, first, end - 1, first_of(t, half[1].first));
 }
 
 /* As deep as the logarithm of the leaves. */
-static void build_branch(const build *b, branch p) {
-    while (p.leaves > 1) {
-        branch half[2];
-        split(b, &p, half);
-        build_branch(b, half[0]);
-        p = half[1];
+static void build_branch(const build *b, const branch *p) {
+    branch half[2];
+    if (p->leaves == 1) {
+        fill_leaf(b, p);
+        return;
     }
-    find_box(b, &p);
-    fill_leaf(b, p.first);
+    split(b, p, half);
+    build_branch(b, &half[0]);
+    build_branch(b, &half[1]);
+    join_boxes(b->tree, p, half);
 }
 
 static void build_task(void *arg, int64_t i) {
     const build *b = arg;
     if (b->task[i].leaves > 0)
-        build_branch(b, b->task[i]);
+        build_branch(b, &b->task[i]);
 }
 
 /* Task i becomes two, the second behind all the others. */
@@ -184,11 +223,25 @@ static void split_task(void *arg, int64_t i) {
     b->task[b->tasks + i] = half[1];
 }
 
+/* The boxes above those of the tasks. */
+static void join_tasks(const mi__tree *t, branch p, int64_t tasks) {
+    branch half[2];
+    if (p.leaves == 1 || tasks == 1)
+        return;
+    halves_of(&p, half);
+    join_tasks(t, half[0], tasks / 2);
+    join_tasks(t, half[1], tasks / 2);
+    join_boxes(t, &p, half);
+}
+
 static void build_all(mi_context *ctx, build *b) {
-    b->task[0] = (branch){0, 0, b->tree->leaves};
-    for (b->tasks = 1; b->tasks < TASKS; b->tasks *= 2)
+    const branch root = {0, 0, b->tree->leaves};
+    b->task[0] = root;
+    for (b->tasks = 1; b->tasks < TASKS && b->tasks * LEAST < b->tree->n; b->tasks *= 2)
         mi__parallel_for(ctx, b->tasks, split_task, b);
-    mi__parallel_for(ctx, TASKS, build_task, b);
+    mi__parallel_for(ctx, b->tasks, build_task, b);
+    join_tasks(b->tree, root, b->tasks);
+    b->tree->first[b->tree->leaves] = (int32_t)b->tree->n;
 }
 
 static void copy_columns(void *arg, int64_t begin, int64_t end) {
@@ -206,28 +259,38 @@ static void copy_columns(void *arg, int64_t begin, int64_t end) {
 void mi__tree_free(mi_context *ctx, mi__tree *t) {
     const int64_t d = t->measure.d;
     mi__free(ctx, t->point, t->leaves * d * t->room, sizeof *t->point);
-    mi__free(ctx, t->box, (2 * t->leaves - 1) * 2 * d, sizeof *t->box);
+    mi__free(ctx, t->box, (2 * t->leaves - 1) * 2 * t->pitch, sizeof *t->box);
+    mi__free(ctx, t->first, t->leaves + 1, sizeof *t->first);
     mi__free(ctx, t->row, t->n, sizeof *t->row);
     *t = (mi__tree){0};
 }
 
+static mi_status allocate(mi_context *ctx, const mi__space *s, int64_t room, mi__tree *t) {
+    *t = (mi__tree){.measure = mi__space_measure(s), .n = s->n, .room = room};
+    t->leaves = (s->n + room - 1) / room;
+    t->pitch = (s->d + 3) / 4 * 4;
+    t->point = mi__alloc(ctx, t->leaves * s->d * room, sizeof *t->point);
+    t->box = mi__alloc_zero(ctx, (2 * t->leaves - 1) * 2 * t->pitch, sizeof *t->box);
+    t->first = mi__alloc(ctx, t->leaves + 1, sizeof *t->first);
+    t->row = mi__alloc(ctx, s->n, sizeof *t->row);
+    const bool good = t->point != NULL && t->box != NULL && t->first != NULL && t->row != NULL;
+    return good ? MI_OK : MI_E_NOMEM;
+}
+
 mi_status mi__tree_make(mi_context *ctx, const mi__space *s, int64_t room, mi__tree *out) {
-    mi__tree t = {.measure = mi__space_measure(s), .n = s->n, .room = room};
-    t.leaves = (s->n + room - 1) / room;
-    t.point = mi__alloc(ctx, t.leaves * s->d * room, sizeof *t.point);
-    t.box = mi__alloc(ctx, (2 * t.leaves - 1) * 2 * s->d, sizeof *t.box);
-    t.row = mi__alloc(ctx, s->n, sizeof *t.row);
+    mi__tree t;
+    mi_status status = allocate(ctx, s, room, &t);
     build b = {.space = s, .tree = &t, .row = t.row};
     b.column = mi__alloc(ctx, s->n * s->d, sizeof *b.column);
-    const bool good = t.point != NULL && t.box != NULL && t.row != NULL && b.column != NULL;
-    if (good) {
+    if (b.column == NULL)
+        status = MI_E_NOMEM;
+    if (status == MI_OK) {
         mi__parallel_ranges(ctx, s->n, 16384, copy_columns, &b);
         build_all(ctx, &b);
+        *out = t;
+    } else {
+        mi__tree_free(ctx, &t);
     }
     mi__free(ctx, b.column, s->n * s->d, sizeof *b.column);
-    if (good)
-        *out = t;
-    else
-        mi__tree_free(ctx, &t);
-    return good ? MI_OK : MI_E_NOMEM;
+    return status;
 }

@@ -61,8 +61,7 @@ static inline void mi__space_widen(const mi__space *s, int64_t row, int64_t othe
         reach[i] = far[i] > reach[i] ? far[i] : reach[i];
 }
 
-/* -- questions: n < 2^31; memory O(n d) ---------------------------------------------------------
- */
+/* -- questions: n < 2^31; memory O(n d) -------------------------------------------------------- */
 
 /* distance [n]: of the k-th nearest other point, 1 <= k < n. */
 mi_status mi__space_nearest(mi_context *ctx, const mi__space *s, int32_t k, double *distance);
@@ -76,8 +75,7 @@ mi_status mi__space_within(mi_context *ctx, const mi__space *s, const double *ra
 mi_status mi__space_reach(mi_context *ctx, const mi__space *s, const double *radius,
                           double *const *reach);
 
-/* -- the ways to answer them, for tests ---------------------------------------------------------
- */
+/* -- the ways to answer them, for tests -------------------------------------------------------- */
 
 mi_status mi__line_nearest(mi_context *ctx, const mi__space *s, int32_t k, double *distance);
 mi_status mi__line_within(mi_context *ctx, const mi__space *s, const double *radius,

@@ -27,8 +27,7 @@ static int variable_of(const mi__question *q) {
     return q->x.discrete ? MI__Y : MI__X;
 }
 
-/* -- the order of names -------------------------------------------------------------------------
- */
+/* -- the order of names ------------------------------------------------------------------------ */
 
 static mi_status number_names(work *w) {
     const mi__question *q = w->question;
@@ -85,8 +84,7 @@ static void release(work *w) {
     mi__variables_free(ctx, &w->v);
 }
 
-/* -- the estimate -------------------------------------------------------------------------------
- */
+/* -- the estimate ------------------------------------------------------------------------------ */
 
 static mi__space space_of(const work *w, int64_t first, int64_t n) {
     return (mi__space){.n = n,

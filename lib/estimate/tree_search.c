@@ -4,7 +4,9 @@
 
 #include <float.h>
 
-#define CHUNK 512 /* points that a thread takes at a time */
+/* Points that a thread takes at a time: less than a millisecond's work. */
+#define CHUNK 2048
+#define CHUNK_OF_MANY 256 /* columns */
 #define DEPTH 64
 
 typedef struct query {
@@ -24,7 +26,7 @@ typedef struct query {
 static mi_status begin(mi_context *ctx, const mi__space *s, int64_t room, query *q) {
     q->kernels = mi__kernels_select();
     q->space = s;
-    q->leaves = MI__MAX(CHUNK / room, 1);
+    q->leaves = (s->d <= 3 ? CHUNK : CHUNK_OF_MANY) / room;
     atomic_init(&q->next, 0);
     return mi__tree_make(ctx, s, room, &q->tree);
 }
@@ -37,8 +39,7 @@ static int64_t chunk_end(const query *q, int64_t chunk) {
     return MI__MIN((chunk + 1) * q->leaves, q->tree.leaves);
 }
 
-/* -- a walk over the leaves that a distance reaches, nearest subtrees first -----------------------
- */
+/* -- a walk over the leaves that a distance reaches, nearest subtrees first -------------------- */
 
 typedef struct walk {
     int64_t node, first, leaves;
@@ -48,13 +49,13 @@ typedef struct walk {
 /* What a point is from a box at least. */
 static double gap_to(const query *q, int64_t row, int64_t node) {
     const mi__space *s = q->space;
-    const double *box = q->tree.box + node * 2 * s->d;
+    const double *box = q->tree.box + node * 2 * q->tree.pitch;
     double most = 0;
     for (int32_t part = 0; part < s->parts; part++) {
         const double *point = s->part[part] + row * s->width[part];
         double sum = 0;
         for (int64_t j = 0; j < s->width[part]; j++, box++) {
-            const double gap = fmax(fmax(box[0] - point[j], point[j] - box[s->d]), 0);
+            const double gap = fmax(fmax(box[0] - point[j], point[j] - box[q->tree.pitch]), 0);
             sum = s->squared ? sum + gap * gap : fmax(sum, gap);
         }
         most = fmax(most, sum);
@@ -81,8 +82,7 @@ static int64_t next_leaf(const query *q, int64_t row, double bound, walk *stack,
     return -1;
 }
 
-/* -- the k-th nearest ---------------------------------------------------------------------------
- */
+/* -- the k-th nearest -------------------------------------------------------------------------- */
 
 static void nearest_chunk(void *arg, int64_t i) {
     const query *q = arg;
@@ -97,7 +97,7 @@ static double kth_of(const query *q, int64_t row, double *room) {
     stack[0] = (walk){0, 0, t->leaves, 0};
     mi__least_begin(&l, q->k, room);
     for (int64_t leaf; (leaf = next_leaf(q, row, l.bound, stack, &depth)) >= 0;)
-        for (int64_t p = mi__tree_first(t, leaf); p < mi__tree_first(t, leaf + 1); p++) {
+        for (int64_t p = t->first[leaf]; p < t->first[leaf + 1]; p++) {
             const double far = mi__space_apart(q->space, row, t->row[p]);
             if (far < l.bound && t->row[p] != row)
                 mi__least_add(&l, far);
@@ -111,8 +111,8 @@ static void many_nearest(void *arg, int64_t piece) {
     const mi__tree *t = &q->tree;
     double *room = q->room + piece * 2 * q->k;
     for (int64_t i; (i = atomic_fetch_add(&q->next, 1)) < chunks(q);) {
-        const int64_t end = mi__tree_first(t, chunk_end(q, i));
-        for (int64_t p = mi__tree_first(t, i * q->leaves); p < end; p++)
+        const int64_t end = t->first[chunk_end(q, i)];
+        for (int64_t p = t->first[i * q->leaves]; p < end; p++)
             q->distance[t->row[p]] = kth_of(q, t->row[p], room);
     }
 }
@@ -120,7 +120,7 @@ static void many_nearest(void *arg, int64_t piece) {
 mi_status mi__tree_nearest(mi_context *ctx, const mi__space *s, int32_t k, double *distance) {
     query q = {.k = k, .distance = distance};
     const int64_t room = k > MI__MOST_NEAREST ? (int64_t)ctx->threads * 2 * k : 0;
-    MI__TRY(begin(ctx, s, s->d <= 3 ? 8 : 16, &q));
+    MI__TRY(begin(ctx, s, 16, &q));
     q.room = mi__alloc(ctx, room, sizeof *q.room);
     if (q.room != NULL && room == 0)
         mi__parallel_for(ctx, chunks(&q), nearest_chunk, &q);
@@ -131,8 +131,7 @@ mi_status mi__tree_nearest(mi_context *ctx, const mi__space *s, int32_t k, doubl
     return q.room != NULL ? MI_OK : MI_E_NOMEM;
 }
 
-/* -- counts and reach ---------------------------------------------------------------------------
- */
+/* -- counts and reach -------------------------------------------------------------------------- */
 
 static void within_chunk(void *arg, int64_t i) {
     const query *q = arg;
@@ -152,15 +151,15 @@ static void reach_chunk(void *arg, int64_t i) {
     const query *q = arg;
     const mi__space *s = q->space;
     const mi__tree *t = &q->tree;
-    const int64_t end = mi__tree_first(t, chunk_end(q, i));
-    for (int64_t p = mi__tree_first(t, i * q->leaves); p < end; p++) {
+    const int64_t end = t->first[chunk_end(q, i)];
+    for (int64_t p = t->first[i * q->leaves]; p < end; p++) {
         const int64_t row = t->row[p];
         double most[MI__MOST_PARTS] = {0};
         walk stack[2 * DEPTH];
         int depth = 1;
         stack[0] = (walk){0, 0, t->leaves, 0};
         for (int64_t leaf; (leaf = next_leaf(q, row, q->radius[row], stack, &depth)) >= 0;)
-            for (int64_t o = mi__tree_first(t, leaf); o < mi__tree_first(t, leaf + 1); o++)
+            for (int64_t o = t->first[leaf]; o < t->first[leaf + 1]; o++)
                 mi__space_widen(s, row, t->row[o], q->radius[row], most);
         for (int32_t part = 0; part < s->parts; part++)
             q->reach[part][row] = most[part];
@@ -170,7 +169,7 @@ static void reach_chunk(void *arg, int64_t i) {
 mi_status mi__tree_reach(mi_context *ctx, const mi__space *s, const double *radius,
                          double *const *reach) {
     query q = {.radius = radius, .reach = reach};
-    MI__TRY(begin(ctx, s, 8, &q));
+    MI__TRY(begin(ctx, s, 16, &q));
     mi__parallel_for(ctx, chunks(&q), reach_chunk, &q);
     mi__tree_free(ctx, &q.tree);
     return MI_OK;

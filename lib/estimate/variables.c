@@ -115,8 +115,7 @@ mi__space mi__variables_space(const mi__variables *v, unsigned which) {
     return s;
 }
 
-/* -- digammas -----------------------------------------------------------------------------------
- */
+/* -- digammas ---------------------------------------------------------------------------------- */
 
 mi_status mi__psi_make(mi_context *ctx, int64_t most, mi__psi *out) {
     mi__psi psi = {.most = (int32_t)MI__MIN(most, MI__PSI_MOST)};

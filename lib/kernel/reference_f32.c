@@ -4,7 +4,7 @@
 
 #include "activation_tmpl.c"
 #include "joint_plain_tmpl.c"
-#include "search_plain_tmpl.c"
+#include "tree_plain_tmpl.c"
 #include "columns_tmpl.c"
 #include "norm_tmpl.c"
 #include "pairing_tmpl.c"

@@ -12,6 +12,7 @@
 
 #define MI__MOST_PARTS 3
 #define MI__MOST_ROOM 32     /* points of a leaf */
+#define MI__MOST_COLUMNS 64  /* of a tree */
 #define MI__MOST_NEAREST 16  /* of mi__kernels' nearest() */
 #define MI__NOWHERE 1e150    /* where a leaf's room has no point: far from all, even squared */
 #define MI__EVERYWHERE 1e100 /* the greatest radius: has all points, and none of these */
@@ -23,19 +24,17 @@ typedef struct mi__measure {
     int64_t end[MI__MOST_PARTS];
 } mi__measure;
 
-/* A k-d tree. Leaf i has the points at the positions from n i / leaves on, and a node with m leaves
- * m / 2 of them on its left. Nodes are numbered root, left subtree, right subtree. */
+/* A k-d tree. A node with m leaves has m / 2 of them on its left; nodes are numbered root, left
+ * subtree, right subtree. */
 typedef struct mi__tree {
     mi__measure measure;
     int64_t n, leaves, room; /* room: of a leaf, a multiple of 8 */
+    int64_t pitch;           /* d, rounded up to a multiple of 4 */
     double *point;           /* [leaves][d][room] */
-    double *box;             /* [2 leaves - 1][2][d]: the least of each column, the greatest */
-    int32_t *row;            /* [n]: the caller's, at each position */
+    double *box; /* [2 leaves - 1][2][pitch]: the least of each column, the greatest; then zeros */
+    int32_t *first; /* [leaves + 1]: the position of a leaf's first point, at last n */
+    int32_t *row;   /* [n]: the caller's, at each position */
 } mi__tree;
-
-static inline int64_t mi__tree_first(const mi__tree *t, int64_t leaf) {
-    return t->n * leaf / t->leaves; /* both are below 2^31 */
-}
 
 /* Points in blocks whose coordinates are bytes: the floor of multiples of a step, modulo 256. Two
  * that differ by c, the short way round, are more than c - 1 steps apart. */

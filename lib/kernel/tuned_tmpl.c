@@ -40,4 +40,10 @@
 
 #include "convolve_tmpl.c"
 
-#include "search_tmpl.c"
+#include "search_vector.h"
+
+#include "sieve_tmpl.c"
+
+#include "tree_tmpl.c"
+
+#include "nearest_tmpl.c"

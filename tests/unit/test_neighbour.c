@@ -119,8 +119,7 @@ START_TEST(test_paper_ross) {
 }
 END_TEST
 
-/* -- once more, plainly -------------------------------------------------------------------------
- */
+/* -- once more, plainly ------------------------------------------------------------------------ */
 
 static double psi(int32_t n) {
     double sum = -EULER;
@@ -265,8 +264,7 @@ START_TEST(test_any_scale) {
 }
 END_TEST
 
-/* -- closed forms -------------------------------------------------------------------------------
- */
+/* -- closed forms ------------------------------------------------------------------------------ */
 
 static void gaussians(uint64_t seed, int64_t n, int64_t d, double rho, double *x, double *y) {
     mi__random r = mi__random_at(seed, 77, 0);
@@ -401,8 +399,7 @@ START_TEST(test_sign_and_noise) {
 }
 END_TEST
 
-/* -- edges --------------------------------------------------------------------------------------
- */
+/* -- edges ------------------------------------------------------------------------------------- */
 
 START_TEST(test_names_and_numbers) {
     /* more names than have k of their own: every method has a finite value */

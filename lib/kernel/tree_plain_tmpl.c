@@ -20,17 +20,17 @@ static double apart(const mi__measure *m, const double *a, const double *b, int6
 
 /* The coordinates at a position, a leaf's room apart. */
 static const double *point_at(const mi__tree *t, int64_t leaf, int64_t position) {
-    return t->point + leaf * t->measure.d * t->room + (position - mi__tree_first(t, leaf));
+    return t->point + leaf * t->measure.d * t->room + (position - t->first[leaf]);
 }
 
 static void kth_nearest(const mi__tree *t, int32_t k, int64_t begin, int64_t end,
                         double *distance) {
     for (int64_t i = begin; i < end; i++)
-        for (int64_t p = mi__tree_first(t, i); p < mi__tree_first(t, i + 1); p++) {
+        for (int64_t p = t->first[i]; p < t->first[i + 1]; p++) {
             double best[MI__MOST_NEAREST];
             int32_t found = 0;
             for (int64_t j = 0; j < t->leaves; j++)
-                for (int64_t q = mi__tree_first(t, j); q < mi__tree_first(t, j + 1); q++) {
+                for (int64_t q = t->first[j]; q < t->first[j + 1]; q++) {
                     if (q == p)
                         continue;
                     const double far =
@@ -49,10 +49,10 @@ static void kth_nearest(const mi__tree *t, int32_t k, int64_t begin, int64_t end
 static void count_within(const mi__tree *t, const double *radius, int64_t begin, int64_t end,
                          int32_t *count) {
     for (int64_t i = begin; i < end; i++)
-        for (int64_t p = mi__tree_first(t, i); p < mi__tree_first(t, i + 1); p++) {
+        for (int64_t p = t->first[i]; p < t->first[i + 1]; p++) {
             int32_t near = 0;
             for (int64_t j = 0; j < t->leaves; j++)
-                for (int64_t q = mi__tree_first(t, j); q < mi__tree_first(t, j + 1); q++)
+                for (int64_t q = t->first[j]; q < t->first[j + 1]; q++)
                     near += apart(&t->measure, point_at(t, i, p), point_at(t, j, q), t->room) <
                             radius[t->row[p]];
             count[t->row[p]] = near;
