@@ -3,14 +3,19 @@
  * and from how many samples of one variable are as near. With c for such a count, the sample itself
  * included, psi for the digamma function and a mean over samples:
  *
- *   ksg       psi(k) + psi(n) - psi(c_x) - psi(c_y), c of what is nearer than the neighbour
- *   ksg2      psi(k) - 1/k + psi(n) - psi(c_x - 1) - psi(c_y - 1), c of what is no farther in x
- * than any of the neighbours, likewise in y gao       psi(k') + ln n - psi(c_x) - psi(c_y), c as
- * ksg's; k' is k, but where the neighbour's distance is 0 it counts all pairs at that distance. It
- * is what W. Gao's program computes; the formula of the paper has ln for psi, and a bias of its own
- *   given z   ksg: psi(k) - psi(c_xz) - psi(c_yz) + psi(c_z), c as above
- *             gao: psi(c_xyz - 1) - psi(c_xz - 1) - psi(c_yz - 1) + psi(c_z - 1), c of what is no
- *             farther than the neighbour (O. Mesner, C. Shalizi)
+ * ksg:          psi(k) + psi(n) - psi(c_x) - psi(c_y), c of what is nearer than the neighbour.
+ *
+ * ksg2:         psi(k) - 1/k + psi(n) - psi(c_x - 1) - psi(c_y - 1), c of what is no farther in x
+ *               than any of the neighbours, likewise in y.
+ *
+ * gao:          psi(k') + ln n - psi(c_x) - psi(c_y), c as ksg's; k' is k, but where the
+ *               neighbour's distance is 0 it counts all pairs at that distance. It is what W. Gao's
+ *               program computes; the formula of the paper has ln for psi, and a bias of its own.
+ *
+ * ksg given z:  psi(k) - psi(c_xz) - psi(c_yz) + psi(c_z), c as above.
+ *
+ * gao given z:  psi(c_xyz - 1) - psi(c_xz - 1) - psi(c_yz - 1) + psi(c_z - 1), c of what is no
+ *               farther than the neighbour (O. Mesner, C. Shalizi).
  *
  * At a distance of 0 nothing is nearer: there, c counts what is at 0 too, so that many equal
  * samples don't become many that have nothing in common; scikit-learn does the same. Where several

@@ -176,20 +176,44 @@ void mi__rows_order(mi_context *ctx, const mi__rows *rows, int64_t column, mi__o
     mi__order_sort(ctx, order);
 }
 
-mi_status mi__rows_ties(mi_context *ctx, const mi__rows *rows, int64_t *ties) {
-    mi__order o;
-    int64_t most = 0;
-    MI__TRY(mi__order_make(ctx, rows->n, &o));
-    for (int64_t j = 0; j < rows->d; j++) {
-        int64_t tied = 0;
-        mi__rows_order(ctx, rows, j, &o);
-        for (int64_t begin = 0, end; begin < rows->n; begin = end) {
-            end = mi__order_run(&o, begin);
-            tied += end - begin > 1 ? end - begin : 0;
-        }
-        most = MI__MAX(most, tied);
+/* A table of at least twice as many places as there are values, each where its hash says or in the
+ * next that is free. */
+typedef struct place {
+    uint64_t key;
+    int64_t count; /* 0: free */
+} place;
+
+static place *place_of(place *table, int bits, uint64_t key) {
+    const uint64_t last = ((uint64_t)1 << bits) - 1;
+    uint64_t i = (key ^ key >> 32) * UINT64_C(0x9e3779b97f4a7c15) >> (64 - bits);
+    while (table[i].count > 0 && table[i].key != key)
+        i = (i + 1) & last;
+    return &table[i];
+}
+
+static int64_t count_ties(const mi__rows *rows, int64_t column, place *table, int bits) {
+    int64_t ties = 0;
+    memset(table, 0, sizeof *table << bits);
+    for (int64_t i = 0; i < rows->n; i++) {
+        const uint64_t key = mi__order_key(rows->x[i * rows->d + column]);
+        place *p = place_of(table, bits, key);
+        p->key = key;
+        p->count++;
+        ties += p->count == 2 ? 2 : p->count > 2;
     }
-    mi__order_free(ctx, &o);
-    *ties = most;
+    return ties;
+}
+
+mi_status mi__rows_ties(mi_context *ctx, const mi__rows *rows, int64_t *ties) {
+    int bits = 1;
+    while ((int64_t)1 << bits < 2 * rows->n)
+        bits++;
+    place *table = mi__alloc(ctx, (int64_t)1 << bits, sizeof *table);
+    if (table == NULL)
+        return MI_E_NOMEM;
+    *ties = 0;
+    for (int64_t j = 0; j < rows->d; j++)
+        *ties = MI__MAX(*ties, count_ties(rows, j, table, bits));
+    mi__free(ctx, table, (int64_t)1 << bits, sizeof *table);
     return MI_OK;
 }

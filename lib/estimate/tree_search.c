@@ -4,9 +4,12 @@
 
 #include <float.h>
 
-/* Points that a thread takes at a time: less than a millisecond's work. */
+/* Points that a thread takes at a time: less than a millisecond's work, and not so many that other
+ * threads have none, unless they would soon be done with what they get. */
 #define CHUNK 2048
 #define CHUNK_OF_MANY 256 /* columns */
+#define LEAST_CHUNK 128
+#define SHARES 4 /* chunks for each thread */
 #define DEPTH 64
 
 typedef struct query {
@@ -26,7 +29,8 @@ typedef struct query {
 static mi_status begin(mi_context *ctx, const mi__space *s, int64_t room, query *q) {
     q->kernels = mi__kernels_select();
     q->space = s;
-    q->leaves = (s->d <= 3 ? CHUNK : CHUNK_OF_MANY) / room;
+    const int64_t share = MI__MAX(s->n / (SHARES * (int64_t)ctx->threads), LEAST_CHUNK);
+    q->leaves = MI__MIN(s->d <= 3 ? CHUNK : CHUNK_OF_MANY, share) / room;
     atomic_init(&q->next, 0);
     return mi__tree_make(ctx, s, room, &q->tree);
 }

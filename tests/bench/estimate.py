@@ -126,7 +126,7 @@ def measure(numpy, ours, others, n, d, args):
     for _ in range(args.rounds if n < 1000000 else 3):
         for name, step in steps.items():
             time.sleep(PAUSE)
-            taken[name].append(seconds(lambda: step(x, y, 3), max(1, 5000 // n)))
+            taken[name].append(seconds(lambda: step(x, y, 3), max(1, 20000 // n)))
     ratios = {name: compare(taken['libmi'], taken[name]) for name in others if name in taken}
     remarks = busy(watch.rate())
     if not ratios:
