@@ -77,7 +77,8 @@ enum mi_method {
  *  and y's. */
 enum mi_metric {
     MI_METRIC_MAX = 0,      /**< the greatest difference of a column */
-    MI_METRIC_EUCLIDEAN = 1 /**< the root of the sum of their squares */
+    MI_METRIC_EUCLIDEAN = 1 /**< the root of the sum of their squares; what is less than 1e-154
+                                 of the greatest number counts as 0 */
 };
 
 /** What is done to each column first. */

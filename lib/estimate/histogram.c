@@ -58,14 +58,25 @@ static double border(const axis *a, int64_t cell) {
     return (double)cell * a->step + a->least;
 }
 
+/* The last cell whose border is no greater. Rounding makes the guess wrong by one at most, unless
+ * cells are hardly wider than what doubles can tell apart. */
 static int64_t cell_of(const axis *a, double x) {
+    const int64_t last = a->cells - 1;
     int64_t cell = (int64_t)((x - a->least) / a->step);
-    cell = MI__MAX(MI__MIN(cell, a->cells - 1), 0);
-    while (cell > 0 && x < border(a, cell))
-        cell--;
-    while (cell < a->cells - 1 && x >= border(a, cell + 1))
-        cell++;
-    return cell;
+    cell = MI__MAX(MI__MIN(cell, last), 0);
+    int64_t low = MI__MAX(cell - 1, 0), high = MI__MIN(cell + 1, last);
+    if (low > 0 && x < border(a, low))
+        low = 0;
+    if (high < last && x >= border(a, high + 1))
+        high = last;
+    while (low < high) {
+        cell = low + (high - low + 1) / 2;
+        if (x < border(a, cell))
+            high = cell - 1;
+        else
+            low = cell;
+    }
+    return low;
 }
 
 static void cut_range(void *arg, int64_t begin, int64_t end) {

@@ -87,15 +87,13 @@ static void copy_sorted(void *arg, int64_t begin, int64_t end) {
         l->x[i] = l->space->part[0][l->order.entry[i].row];
 }
 
-/* Within the buckets that begin in the range. */
-static void sort_buckets(void *arg, int64_t begin, int64_t end) {
+/* Within each of a range of buckets: others' numbers are never in the way. */
+static void sort_buckets(void *arg, int64_t begin_bucket, int64_t end_bucket) {
     const line *l = arg;
     mi__entry *e = l->order.entry;
-    const int64_t n = l->space->n;
-    while (begin > 0 && begin < end && e[begin].key == e[begin - 1].key)
-        begin++;
-    for (int64_t i = begin; i < n && (i < end || e[i].key == e[i - 1].key); i++) {
-        fetch(&l->space->part[0][e[MI__MIN(i + AHEAD, n - 1)].row]);
+    const int64_t begin = l->start[begin_bucket], end = l->start[end_bucket];
+    for (int64_t i = begin; i < end; i++) {
+        fetch(&l->space->part[0][e[MI__MIN(i + AHEAD, end - 1)].row]);
         const double x = l->space->part[0][e[i].row];
         const mi__entry own = e[i];
         int64_t j = i;
@@ -119,7 +117,7 @@ static void sort_line(mi_context *ctx, line *l) {
         mi__rows_order(ctx, &rows, 0, &l->order);
         mi__parallel_ranges(ctx, n, CHUNK, copy_sorted, l);
     } else {
-        mi__parallel_ranges(ctx, n, CHUNK, sort_buckets, l);
+        mi__parallel_ranges(ctx, l->buckets, CHUNK, sort_buckets, l);
     }
     for (int i = 0; i < STRIDE; i++) {
         l->room[i] = -MI__NOWHERE;

@@ -152,6 +152,7 @@ typedef struct noise {
     double *deviation; /* [d], of what is added */
     double relative;
     uint64_t seed, stream;
+    atomic_bool overflow;
 } noise;
 
 static void measure_columns(void *arg, int64_t begin, int64_t end) {
@@ -166,25 +167,35 @@ static void measure_columns(void *arg, int64_t begin, int64_t end) {
 }
 
 static void add_to_rows(void *arg, int64_t begin, int64_t end) {
-    const noise *a = arg;
+    noise *a = arg;
     const int64_t d = a->rows->d;
     double *x = (double *)a->rows->x;
+    bool finite = true;
     for (int64_t i = begin * d; i < end * d; i++) {
         mi__random random = mi__random_at(a->seed, a->stream, (uint64_t)i);
         x[i] += a->deviation[i % d] * mi__random_normal(&random);
+        finite = finite && isfinite(x[i]);
     }
+    if (!finite)
+        atomic_store_explicit(&a->overflow, true, memory_order_relaxed);
 }
 
 static mi_status add_noise(mi_context *ctx, const mi__rows *rows, double relative, uint64_t seed,
                            uint32_t stream) {
     noise a = {.rows = rows, .relative = relative, .seed = seed};
     a.stream = MI__STREAM_NOISE | stream;
+    atomic_init(&a.overflow, false);
     a.deviation = mi__alloc(ctx, rows->d, sizeof *a.deviation);
     if (a.deviation == NULL)
         return MI_E_NOMEM;
     mi__parallel_ranges(ctx, rows->d, MI__MOMENTS, measure_columns, &a);
     mi__parallel_ranges(ctx, rows->n, MI__MAX(GRAIN / rows->d, 1), add_to_rows, &a);
     mi__free(ctx, a.deviation, rows->d, sizeof *a.deviation);
+    if (a.overflow)
+        return mi__fail(MI_E_NUMERIC,
+                        "numbers with noise of %g of a deviation are too great for a "
+                        "double: scale them down",
+                        relative);
     return MI_OK;
 }
 

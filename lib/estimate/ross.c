@@ -10,6 +10,9 @@
 #include <float.h>
 #include <string.h>
 
+#define FEW 128 /* samples of a name: all are compared sooner than anything is built for them */
+#define GRAIN 256
+
 typedef struct work {
     const mi__question *question;
     mi__variables v;
@@ -95,15 +98,41 @@ static mi__space space_of(const work *w, int64_t first, int64_t n) {
                        .part = {w->x + first * w->d}};
 }
 
+/* The neighbour that is taken among samples of one name. */
+static int32_t neighbour_of(const work *w, int64_t size) {
+    return (int32_t)MI__MIN(w->question->options->k, size - 1);
+}
+
+/* Distances of samples whose name has few. */
+static void nearest_of_few(void *arg, int64_t begin, int64_t end) {
+    const work *w = arg;
+    double room[2 * FEW];
+    for (int64_t i = begin; i < end; i++) {
+        const int64_t name = w->label[w->row[i]], size = w->size[name];
+        const int64_t first = w->end[name] - size;
+        const mi__space own = space_of(w, first, size);
+        mi__least least;
+        if (size > FEW)
+            continue;
+        mi__least_begin(&least, neighbour_of(w, size), room);
+        for (int64_t j = 0; j < size; j++) {
+            const double far = mi__space_apart(&own, i - first, j);
+            if (first + j != i && far < least.bound)
+                mi__least_add(&least, far);
+        }
+        w->radius[i] = mi__least_last(&least);
+    }
+}
+
 /* Distances within names, and counts among all. */
-static mi_status count_samples(const work *w) {
+static mi_status count_samples(work *w) {
     mi_context *ctx = w->question->ctx;
-    const int64_t k = w->question->options->k;
+    mi__parallel_ranges(ctx, w->kept, GRAIN, nearest_of_few, w);
     for (int64_t c = 0; c < w->names; c++) {
         const int64_t size = w->size[c], first = w->end[c] - size;
         const mi__space own = space_of(w, first, size);
-        if (size > 0)
-            MI__TRY(mi__space_nearest(ctx, &own, (int32_t)MI__MIN(k, size - 1), w->radius + first));
+        if (size > FEW)
+            MI__TRY(mi__space_nearest(ctx, &own, neighbour_of(w, size), w->radius + first));
     }
     for (int64_t i = 0; i < w->kept; i++)
         w->radius[i] = fmax(w->radius[i], DBL_MIN);
@@ -118,8 +147,7 @@ static void add_up(const work *w, const mi__psi *psi, mi__answer *answer) {
     for (int64_t c = 0; c < w->names; c++) {
         const int64_t size = w->size[c];
         const double own = size > 0 ? all - mi__digamma((double)size) : 0;
-        const double near =
-            size > 0 ? mi__psi_of(psi, MI__MIN(w->question->options->k, size - 1)) : 0;
+        const double near = size > 0 ? mi__psi_of(psi, neighbour_of(w, size)) : 0;
         for (int64_t i = w->end[c] - size; i < w->end[c]; i++) {
             w->term[i] = own + near - mi__psi_of(psi, w->count[i]);
             mi__sum_add(&value, w->term[i]);

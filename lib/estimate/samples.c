@@ -176,32 +176,51 @@ void mi__rows_order(mi_context *ctx, const mi__rows *rows, int64_t column, mi__o
     mi__order_sort(ctx, order);
 }
 
-/* A table of at least twice as many places as there are values, each where its hash says or in the
- * next that is free. */
+/* A table of at least twice as many places as there are values, each where its hash says or in one
+ * of the next. */
 typedef struct place {
     uint64_t key;
     int64_t count; /* 0: free */
 } place;
 
+/* NULL: crowded, as only values that were made for it are. */
 static place *place_of(place *table, int bits, uint64_t key) {
     const uint64_t last = ((uint64_t)1 << bits) - 1;
     uint64_t i = (key ^ key >> 32) * UINT64_C(0x9e3779b97f4a7c15) >> (64 - bits);
-    while (table[i].count > 0 && table[i].key != key)
-        i = (i + 1) & last;
-    return &table[i];
+    for (int tries = 0; tries < 256; tries++, i = (i + 1) & last)
+        if (table[i].count == 0 || table[i].key == key)
+            return &table[i];
+    return NULL;
 }
 
-static int64_t count_ties(const mi__rows *rows, int64_t column, place *table, int bits) {
-    int64_t ties = 0;
+static mi_status count_ties_in_order(mi_context *ctx, const mi__rows *rows, int64_t column,
+                                     int64_t *ties) {
+    mi__order o;
+    MI__TRY(mi__order_make(ctx, rows->n, &o));
+    mi__rows_order(ctx, rows, column, &o);
+    *ties = 0;
+    for (int64_t begin = 0, end; begin < rows->n; begin = end) {
+        end = mi__order_run(&o, begin);
+        *ties += end - begin > 1 ? end - begin : 0;
+    }
+    mi__order_free(ctx, &o);
+    return MI_OK;
+}
+
+static mi_status count_ties(mi_context *ctx, const mi__rows *rows, int64_t column, place *table,
+                            int bits, int64_t *ties) {
+    *ties = 0;
     memset(table, 0, sizeof *table << bits);
     for (int64_t i = 0; i < rows->n; i++) {
         const uint64_t key = mi__order_key(rows->x[i * rows->d + column]);
         place *p = place_of(table, bits, key);
+        if (p == NULL)
+            return count_ties_in_order(ctx, rows, column, ties);
         p->key = key;
         p->count++;
-        ties += p->count == 2 ? 2 : p->count > 2;
+        *ties += p->count == 2 ? 2 : p->count > 2;
     }
-    return ties;
+    return MI_OK;
 }
 
 mi_status mi__rows_ties(mi_context *ctx, const mi__rows *rows, int64_t *ties) {
@@ -211,9 +230,13 @@ mi_status mi__rows_ties(mi_context *ctx, const mi__rows *rows, int64_t *ties) {
     place *table = mi__alloc(ctx, (int64_t)1 << bits, sizeof *table);
     if (table == NULL)
         return MI_E_NOMEM;
+    mi_status status = MI_OK;
     *ties = 0;
-    for (int64_t j = 0; j < rows->d; j++)
-        *ties = MI__MAX(*ties, count_ties(rows, j, table, bits));
+    for (int64_t j = 0; status == MI_OK && j < rows->d; j++) {
+        int64_t own = 0;
+        status = count_ties(ctx, rows, j, table, bits, &own);
+        *ties = MI__MAX(*ties, own);
+    }
     mi__free(ctx, table, (int64_t)1 << bits, sizeof *table);
-    return MI_OK;
+    return status;
 }

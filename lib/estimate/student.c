@@ -355,7 +355,8 @@ static mi_status check(const mi__question *q) {
 
 static mi_status fit_nu(const mi__question *q, fit *f, double *nu, double *gain) {
     MI__TRY(check(q));
-    MI__TRY(make_fit(q, MI__MIN(q->x.n, MI__STUDENT_ROWS), f));
+    const int64_t columns = q->x.d + q->y.d + q->z.d;
+    MI__TRY(make_fit(q, MI__MIN(q->x.n, MI__MAX(MI__STUDENT_ROWS, 2 * columns)), f));
     *nu = search(f, gain);
     return MI_OK;
 }

@@ -67,11 +67,30 @@ static double gap_to(const query *q, int64_t row, int64_t node) {
     return most;
 }
 
-/* The next leaf whose box is less than `bound` away; -1: none is left. */
-static int64_t next_leaf(const query *q, int64_t row, double bound, walk *stack, int *depth) {
+/* Whether all of a box is in each part as near as `most` [parts], or nearer. */
+static bool is_covered(const query *q, int64_t row, int64_t node, const double *most) {
+    const mi__space *s = q->space;
+    const double *box = q->tree.box + node * 2 * q->tree.pitch;
+    for (int32_t part = 0; part < s->parts; part++) {
+        const double *point = s->part[part] + row * s->width[part];
+        double sum = 0;
+        for (int64_t j = 0; j < s->width[part]; j++, box++) {
+            const double far = fmax(point[j] - box[0], box[q->tree.pitch] - point[j]);
+            sum = s->squared ? sum + far * far : fmax(sum, far);
+        }
+        if (sum > most[part])
+            return false;
+    }
+    return true;
+}
+
+/* The next leaf whose box is less than `bound` away, and not covered by `most` unless that is NULL;
+ * -1: none is left. */
+static int64_t next_leaf(const query *q, int64_t row, double bound, const double *most, walk *stack,
+                         int *depth) {
     while (*depth > 0) {
         const walk w = stack[--*depth];
-        if (w.gap >= bound)
+        if (w.gap >= bound || (most != NULL && is_covered(q, row, w.node, most)))
             continue;
         if (w.leaves == 1)
             return w.first;
@@ -100,7 +119,7 @@ static double kth_of(const query *q, int64_t row, double *room) {
     mi__least l;
     stack[0] = (walk){0, 0, t->leaves, 0};
     mi__least_begin(&l, q->k, room);
-    for (int64_t leaf; (leaf = next_leaf(q, row, l.bound, stack, &depth)) >= 0;)
+    for (int64_t leaf; (leaf = next_leaf(q, row, l.bound, NULL, stack, &depth)) >= 0;)
         for (int64_t p = t->first[leaf]; p < t->first[leaf + 1]; p++) {
             const double far = mi__space_apart(q->space, row, t->row[p]);
             if (far < l.bound && t->row[p] != row)
@@ -126,13 +145,14 @@ mi_status mi__tree_nearest(mi_context *ctx, const mi__space *s, int32_t k, doubl
     const int64_t room = k > MI__MOST_NEAREST ? (int64_t)ctx->threads * 2 * k : 0;
     MI__TRY(begin(ctx, s, 16, &q));
     q.room = mi__alloc(ctx, room, sizeof *q.room);
-    if (q.room != NULL && room == 0)
+    const mi_status status = q.room != NULL ? MI_OK : MI_E_NOMEM;
+    if (status == MI_OK && room == 0)
         mi__parallel_for(ctx, chunks(&q), nearest_chunk, &q);
-    else if (q.room != NULL)
+    else if (status == MI_OK)
         mi__parallel_for(ctx, ctx->threads, many_nearest, &q);
     mi__free(ctx, q.room, room, sizeof *q.room);
     mi__tree_free(ctx, &q.tree);
-    return q.room != NULL ? MI_OK : MI_E_NOMEM;
+    return status;
 }
 
 /* -- counts and reach -------------------------------------------------------------------------- */
@@ -162,7 +182,7 @@ static void reach_chunk(void *arg, int64_t i) {
         walk stack[2 * DEPTH];
         int depth = 1;
         stack[0] = (walk){0, 0, t->leaves, 0};
-        for (int64_t leaf; (leaf = next_leaf(q, row, q->radius[row], stack, &depth)) >= 0;)
+        for (int64_t leaf; (leaf = next_leaf(q, row, q->radius[row], most, stack, &depth)) >= 0;)
             for (int64_t o = t->first[leaf]; o < t->first[leaf + 1]; o++)
                 mi__space_widen(s, row, t->row[o], q->radius[row], most);
         for (int32_t part = 0; part < s->parts; part++)

@@ -191,10 +191,14 @@ END_TEST
 START_TEST(degenerate_numbers) {
     enum { N = 64 };
     mi__random r = mi__random_at(16, 55, 0);
-    for (int kind = 0; kind < 7; kind++) {
+    for (int kind = 0; kind < 8; kind++) {
         for (int i = 0; i < N; i++) {
             const double v = mi__random_normal(&r), w = mi__random_normal(&r);
-            xs[i] = kind == 0 ? i % 2 + 0.5 : kind == 1 ? v * 1e300 : kind == 2 ? v * 1e-300 : v;
+            xs[i] = kind == 0   ? i % 2 + 0.5
+                    : kind == 1 ? v * 1e300
+                    : kind == 2 ? v * 1e-300
+                    : kind == 7 ? copysign(1.7e308, v) * fabs(sin(w))
+                                : v;
             ys[i] = kind == 0   ? 0.5 + (i % 2)
                     : kind == 3 ? xs[i]
                     : kind == 4 ? 1e17 + floor(w)
@@ -202,17 +206,22 @@ START_TEST(degenerate_numbers) {
                     : kind == 6 ? copysign(1e308, w)
                                 : w;
         }
-        for (int32_t m = MI_METHOD_AUTO; m <= MI_METHOD_CANONICAL; m++) {
+        for (int32_t i = 0; i < 4 * (MI_METHOD_CANONICAL + 1); i++) {
+            const int32_t m = i / 4;
+            const bool noise = i % 4 > 1, entropy = i % 2 > 0;
             mi_samples x = samples(xs, N, 1), y = samples(ys, N, 1);
             if (m == MI_METHOD_ROSS)
                 y.kind = MI_KIND_DISCRETE;
-            const mi_estimate_options o = by(m);
+            mi_estimate_options o = by(m);
+            o.noise = noise ? 1 : 0;
             mi_estimate_result e = fresh();
-            const mi_status status = mi_estimate_mi(NULL, &x, &y, NULL, &o, locals, &e);
-            ck_assert_msg(status != MI_OK || !isnan(e.value), "%s, kind %d: NaN", mi_method_name(m),
-                          kind);
+            const mi_status status = entropy ? mi_estimate_entropy(NULL, &x, &o, locals, &e)
+                                             : mi_estimate_mi(NULL, &x, &y, NULL, &o, locals, &e);
+            ck_assert_msg(status != MI_OK || !isnan(e.value), "%s, kind %d, %s%s: NaN",
+                          mi_method_name(m), kind, entropy ? "entropy" : "mi",
+                          noise ? ", noise" : "");
             ck_assert((status == MI_OK) == (e.value != unset));
-            if (kind == 0 && (m == MI_METHOD_AUTO || m == MI_METHOD_DISCRETE))
+            if (kind == 0 && !noise && !entropy && (m == MI_METHOD_AUTO || m == MI_METHOD_DISCRETE))
                 near(e.value, ln2, m == MI_METHOD_DISCRETE ? 1e-9 : 0.05);
         }
     }

@@ -2,6 +2,8 @@
 /* Estimates from cells: the figures of the seeds, plain twins, borders, mixtures. */
 #include "estimate_case.h"
 
+#include <float.h>
+
 #define ASK(...) answer(mi__estimate_histogram, __VA_ARGS__)
 #define N 2000
 
@@ -78,7 +80,7 @@ static double plain_information(const double *a, const double *b, int64_t n, int
 
 START_TEST(test_plain) {
     for (int32_t bins = 2; bins <= 64; bins = bins * 2 + 1)
-        for (int whole = 0; whole < 3; whole++) {
+        for (int whole = 0; whole < 4; whole++) {
             draw_gaussian((uint64_t)bins, N, 1, 0.7, x, y);
             for (int i = 0; i < N && whole == 1; i++) {
                 x[i] = floor(10 * x[i]) / 10;
@@ -88,6 +90,8 @@ START_TEST(test_plain) {
                 const double step = (1001. - 1000) / bins;
                 x[i] = i % (bins + 1) < bins ? i % (bins + 1) * step + 1000 : 1001;
             }
+            for (int i = 0; i < N && whole == 3; i++) /* cells narrower than a double's last bit */
+                x[i] = 1 + i % 3 * DBL_EPSILON;
             mi_estimate_options o = cells(bins, MI_BINS_WIDTH);
             mi__answer a = ASK(numbers(N, 1, x), numbers(N, 1, y), nothing, &o, local);
             near(a.value, plain_information(x, y, N, bins), 2e-15);

@@ -417,6 +417,36 @@ START_TEST(test_stable) {
 }
 END_TEST
 
+/* Numbers whose hashes are neighbours: the inverse of the hash, at 0, 1, 2, ... Each comes twice. */
+START_TEST(test_crowded) {
+    enum { N = 4000 };
+    static double x[N];
+    mi_context *ctx = threads(1);
+    uint64_t inverse = 1;
+    for (int i = 0; i < 6; i++) /* Newton's method */
+        inverse *= 2 - inverse * UINT64_C(0x9e3779b97f4a7c15);
+    ck_assert(inverse * UINT64_C(0x9e3779b97f4a7c15) == 1);
+    int count = 0;
+    for (uint64_t hash = 1; count < N; hash++) {
+        const uint64_t mixed = hash * inverse, key = mixed ^ mixed >> 32;
+        const uint64_t bits = key >> 63 ? key ^ (uint64_t)1 << 63 : ~key;
+        double v;
+        memcpy(&v, &bits, sizeof v);
+        ck_assert(!isfinite(v) || mi__order_key(v) == key);
+        if (isfinite(v)) {
+            x[count++] = v;
+            x[count++] = v;
+        }
+    }
+    int64_t ties;
+    mi__rows rows = rows_of(ctx, x, N, 1);
+    OK(mi__rows_ties(ctx, &rows, &ties));
+    ck_assert_int_eq(ties, N);
+    mi__rows_free(ctx, &rows);
+    mi_context_destroy(ctx);
+}
+END_TEST
+
 /* -- memory ------------------------------------------------------------------------------------ */
 
 static mi_status all_of_it(mi_context *ctx) {
@@ -467,4 +497,4 @@ END_TEST
 
 UNIT_MAIN("samples", test_types, test_refuses, test_first_bad, test_kinds, test_standard, test_rank,
           test_rank_of_many, test_noise, test_number, test_number_plainly, test_number_groups,
-          test_stable, test_nomem, test_units)
+          test_stable, test_crowded, test_nomem, test_units)

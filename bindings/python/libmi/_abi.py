@@ -83,7 +83,8 @@ MI_METHOD_CANONICAL = 11  # "canonical": likewise
 # mi_metric: The distance between two samples of one variable; between pairs it is the greater of
 # x's and y's.
 MI_METRIC_MAX = 0  # the greatest difference of a column
-MI_METRIC_EUCLIDEAN = 1  # the root of the sum of their squares
+# the root of the sum of their squares; what is less than 1e-154 of the greatest number counts as 0
+MI_METRIC_EUCLIDEAN = 1
 
 # mi_scale: What is done to each column first.
 # standard for neighbours and neural; rank for copula, student, canonical and auto, which have no
