@@ -417,7 +417,7 @@ START_TEST(test_stable) {
 }
 END_TEST
 
-/* Numbers whose hashes are neighbours: the inverse of the hash, at 0, 1, 2, ... Each comes twice. */
+/* Numbers whose hashes are neighbours: the inverse of the hash, at 1, 2, ... Each comes twice. */
 START_TEST(test_crowded) {
     enum { N = 4000 };
     static double x[N];
