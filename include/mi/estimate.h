@@ -140,6 +140,13 @@ typedef struct mi_estimate_options {
     int32_t permutations; /**< for the p-value, 1 or more; 0: not wanted. 199 is good. z must be
                                discrete: y's rows change places where it is the same */
     int32_t reserved0;    /**< must be 0 */
+    /** Called on the thread of the call with how many estimates are made, and how many will be in
+     *  all: the value, those of resamples and those of permutations. While a network learns, done
+     *  has the share of its steps, too, of which it seldom makes all. First with 0, last with
+     *  total; between them after estimates, and after every hundred steps of a network, at most a
+     *  hundred times a second. Anything but 0 stops with MI_E_CANCELLED. NULL: silence. */
+    int32_t (*progress)(void *user, double done, int64_t total);
+    void *progress_user; /**< passed to progress */
 } mi_estimate_options;
 
 /** An estimate: a report, see base.h. */
@@ -177,8 +184,8 @@ typedef struct mi_estimate_result {
  * @param[out] result  its struct_size set by the caller
  * @return MI_OK; MI_E_ARG (a member out of range, k >= n, ...); MI_E_SHAPE (n differs);
  *         MI_E_NUMERIC (NaN or infinity: the message says where); MI_E_UNSUPPORTED (a method
- *         that can't what is asked: the message says which can); MI_E_ABI; MI_E_NOMEM. On failure
- *         no output is written
+ *         that can't what is asked: the message says which can); MI_E_CANCELLED (by progress);
+ *         MI_E_ABI; MI_E_NOMEM. On failure no output is written
  * @note discrete O(n log n); histogram O(n); gaussian O(n d^2 + d^3), student some ten times that;
  *       neighbours O(n log n) in few columns, O(n^2 d) in many; canonical like gaussian, and such
  *       neighbours; memory O(n d) for all of them. Each resample and each permutation takes that

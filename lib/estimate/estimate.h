@@ -17,13 +17,20 @@ typedef struct mi__rows {
     bool discrete;   /* its rows are names */
 } mi__rows;
 
+/* How far a call is. */
+typedef struct mi__progress {
+    int64_t done, total; /* estimates */
+    double told;         /* when the caller heard of it last, in seconds; 0: never */
+} mi__progress;
+
 /* I(x; y), with z given if it is there; without y, the entropy of x. All have n rows; neither x nor
  * y is constant. Options are whole: defaults are filled in, except bins. */
 typedef struct mi__question {
     mi_context *ctx;
     mi__rows x, y, z;
     const mi_estimate_options *options;
-    double *local; /* [n], nats; NULL: not wanted */
+    double *local;          /* [n], nats; NULL: not wanted */
+    mi__progress *progress; /* NULL: nobody wants to know */
 } mi__question;
 
 typedef struct mi__answer {
@@ -98,10 +105,26 @@ mi_status mi__estimate_once(const mi__question *question, mi__estimator *estimat
 /* Whether what options ask for can be had; to be asked before the work begins. */
 mi_status mi__resample_check(const mi__question *question);
 
+/* How many estimates that takes. */
+int64_t mi__resample_count(const mi_estimate_options *options);
+
 /* Fills in error, low, high, p_value and null_mean in nats, as far as options ask for it. `value`
  * is the estimate on the whole question. */
 mi_status mi__estimate_resample(const mi__question *question, mi__estimator *estimator,
                                 double value, mi_estimate_result *result);
+
+/* -- progress.c: what the caller hears ----------------------------------------------------------
+ */
+
+/* Tells the caller of the estimates made and of a share of the next, 0 to 1, unless it has just
+ * heard. MI_E_CANCELLED: it wants no more. */
+mi_status mi__progress_tell(const mi__question *question, double share);
+
+/* The same after one more was made. */
+mi_status mi__progress_add(const mi__question *question);
+
+/* Fails with what was done so far. */
+mi_status mi__progress_stop(const mi__question *question);
 
 /* -- special.c -------------------------------------------------------------------------------- */
 

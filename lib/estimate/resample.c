@@ -124,7 +124,7 @@ static mi_status estimate_drawn(sampler *s, int64_t n, const int64_t *index, dou
     mi__answer answer;
     MI__TRY(mi__estimate_once(&q, s->estimator, &answer));
     *value = answer.value;
-    return MI_OK;
+    return mi__progress_add(&q);
 }
 
 /* -- error and interval ------------------------------------------------------------------------ */
@@ -232,7 +232,7 @@ static mi_status permuted(sampler *s, int64_t number, int64_t *shuffled, double 
     mi__answer answer;
     MI__TRY(mi__estimate_once(&q, s->estimator, &answer));
     *value = answer.value;
-    return MI_OK;
+    return mi__progress_add(&q);
 }
 
 static mi_status by_permutations(sampler *s, double value, mi_estimate_result *result) {
@@ -257,6 +257,11 @@ static mi_status by_permutations(sampler *s, double value, mi_estimate_result *r
 }
 
 /* -- all of it --------------------------------------------------------------------------------- */
+
+int64_t mi__resample_count(const mi_estimate_options *o) {
+    const bool halves = o->resample == MI_RESAMPLE_HALVES; /* which come in twos */
+    return (int64_t)o->resamples - (halves ? o->resamples % 2 : 0) + o->permutations;
+}
 
 mi_status mi__resample_check(const mi__question *q) {
     const mi_estimate_options *o = q->options;

@@ -125,6 +125,7 @@ static mi_status compete(const mi__question *q, candidate *best, int32_t *warnin
         MI__TRY(run(q, &best[0]));
     for (int i = 0; i < rivals && isfinite(best[0].answer.value); i++) {
         best[1].method = rival[i];
+        MI__TRY(mi__progress_tell(q, 0));
         MI__TRY(run(q, &best[1]));
         const bool alone = best[0].method == MI_METHOD_AUTO;
         const double ahead = alone ? INFINITY : lead(q->x.n, &best[1], &best[0]);

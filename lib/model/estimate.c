@@ -21,6 +21,7 @@ typedef struct job {
     bool declared[VARIABLES]; /* discrete, by the caller */
     bool wants_local;
     double *local;
+    mi__progress progress;
     mi_estimate_result result;
 } job;
 
@@ -86,13 +87,14 @@ static int32_t needs(const job *j) {
 
 /* -- the question ------------------------------------------------------------------------------ */
 
-static mi__question question(const job *j) {
+static mi__question question(job *j) {
     return (mi__question){.ctx = j->ctx,
                           .x = j->rows[X],
                           .y = j->rows[Y],
                           .z = j->rows[Z],
                           .options = &j->options,
-                          .local = j->local};
+                          .local = j->local,
+                          .progress = &j->progress};
 }
 
 static mi_status make_rows(job *j) {
@@ -191,10 +193,13 @@ static mi_status estimate(job *j) {
     const mi__question q = question(j);
     mi__answer answer;
     MI__TRY(mi__resample_check(&q));
+    j->progress.total = 1 + mi__resample_count(o);
+    MI__TRY(mi__progress_tell(&q, 0));
     if (o->method == MI_METHOD_AUTO)
         MI__TRY(mi__choose_by_values(&q, &o->method, &answer));
     else
         MI__TRY(mi__estimate_once(&q, mi__methods[o->method].estimator, &answer));
+    MI__TRY(mi__progress_add(&q));
     r->method = o->method;
     r->unit = o->unit;
     r->n = q.x.n;

@@ -12,6 +12,7 @@
 #include <math.h>
 
 #define LEAST 64      /* samples */
+#define STEPS 10000   /* of a fit, at most */
 #define FEW 2000      /* samples, below which critics learn little */
 #define BLOCK 8192    /* samples that are compared with each other; the logarithm is the cap */
 #define SPARE 0.01    /* of a half, for the estimate that mi_mine_fit() makes for itself */
@@ -23,6 +24,7 @@ typedef struct halves {
     int64_t n, *order; /* [n] */
     float *x, *y;      /* [n][d], in that order */
     float *score;      /* [n] */
+    int half;          /* that is learnt from */
     double value[2], cap;
     int32_t warnings;
 } halves;
@@ -69,22 +71,39 @@ static mi_status evaluate(halves *h, mi_mine *mine, int64_t begin, int64_t n, do
                           h->score + begin);
 }
 
+/* After each look of a fit. */
+static int32_t tell(void *user, const mi_mine_report *report) {
+    const halves *h = user;
+    const double share = (h->half + (double)report->step / STEPS) / 2;
+    return mi__progress_tell(h->q, share) != MI_OK;
+}
+
 /* Learns from one half and estimates on the other. */
-static mi_status learn(halves *h, mi_mine *mine, int half) {
+static mi_status learn(halves *h, mi_mine *mine) {
+    const int half = h->half;
     const int64_t middle = h->n / 2, begin = half == 0 ? 0 : middle;
     const int64_t n = half == 0 ? middle : h->n - middle;
-    const mi_mine_fit_options o = {
-        .struct_size = sizeof o, .test = SPARE, .scale = MI_SCALE_NONE, .gaussian = 1};
+    const mi_mine_fit_options o = {.struct_size = sizeof o,
+                                   .steps = STEPS,
+                                   .test = SPARE,
+                                   .scale = MI_SCALE_NONE,
+                                   .gaussian = 1,
+                                   .progress = tell,
+                                   .progress_user = h};
     mi_mine_fit_report report = {.struct_size = sizeof report};
-    MI__TRY(mi_mine_fit(mine, n, h->x + begin * h->q->x.d, h->y + begin * h->q->y.d, &o, &report));
+    const mi_status status =
+        mi_mine_fit(mine, n, h->x + begin * h->q->x.d, h->y + begin * h->q->y.d, &o, &report);
+    if (status == MI_E_CANCELLED)
+        return mi__progress_stop(h->q); /* whose message counts estimates, not steps */
+    MI__TRY(status);
     if (report.steps == report.best_step)
         h->warnings |= MI_WARNING_UNSURE;
     return evaluate(h, mine, half == 0 ? middle : 0, h->n - n, &h->value[1 - half]);
 }
 
-static mi_status run_half(halves *h, int half) {
+static mi_status run_half(halves *h) {
     const mi_mine_options o = {.struct_size = sizeof o,
-                               .seed = h->q->options->seed + (uint64_t)half,
+                               .seed = h->q->options->seed + (uint64_t)h->half,
                                .critic = MI_CRITIC_SEPARABLE};
     mi_bound *bound;
     mi_mine *mine;
@@ -92,7 +111,7 @@ static mi_status run_half(halves *h, int half) {
     mi_status status = mi_mine_create(h->q->ctx, h->q->x.d, h->q->y.d, bound, &o, NULL, &mine);
     mi_bound_destroy(bound);
     MI__TRY(status);
-    status = learn(h, mine, half);
+    status = learn(h, mine);
     mi_mine_destroy(mine);
     return status;
 }
@@ -113,8 +132,8 @@ static mi_status run(halves *h, mi__answer *answer) {
     shuffle(h);
     MI__TRY(load(&h->q->x, h->order, "x", h->x));
     MI__TRY(load(&h->q->y, h->order, "y", h->y));
-    for (int half = 0; half < 2; half++)
-        MI__TRY(run_half(h, half));
+    for (h->half = 0; h->half < 2; h->half++)
+        MI__TRY(run_half(h));
     const double share = (double)(h->n / 2) / (double)h->n;
     const double value = share * h->value[0] + (1 - share) * h->value[1];
     if (fabs(h->value[0] - h->value[1]) > APART + APART_TOO * fabs(value))

@@ -31,7 +31,7 @@ static mi_status answer(asked *a) {
     mi_context_options o = {.struct_size = sizeof o, .threads = a->threads};
     mi_context *ctx = NULL;
     OK(mi_context_create(&o, &ctx));
-    const mi__question q = {ctx, a->x, a->y, a->z, &a->options, a->local};
+    const mi__question q = {ctx, a->x, a->y, a->z, &a->options, a->local, NULL};
     mi_status status = mi__estimate_neighbour(&q, &a->answer);
     mi_context_destroy(ctx);
     return status;
@@ -531,7 +531,7 @@ static void check_memory(asked a) {
     a.local = NULL;
     const long long before = f.living, calls = f.calls;
     for (int i = 1;; i++) {
-        const mi__question q = {ctx, a.x, a.y, a.z, &a.options, NULL};
+        const mi__question q = {ctx, a.x, a.y, a.z, &a.options, NULL, NULL};
         f.fail_at = f.calls + i;
         a.answer.value = 7;
         mi_status status = mi__estimate_neighbour(&q, &a.answer);

@@ -914,6 +914,9 @@ class mi_information(Structure):
     )
 
 
+mi_estimate_options_progress = CFUNCTYPE(c_int32, c_void_p, c_double, c_int64)
+
+
 class mi_estimate_options(Structure):
     """Zero it, set struct_size; see base.h.
 
@@ -936,6 +939,12 @@ class mi_estimate_options(Structure):
     permutations: for the p-value, 1 or more; 0: not wanted. 199 is good. z must be discrete: y's
         rows change places where it is the same
     reserved0: must be 0
+    progress: Called on the thread of the call with how many estimates are made, and how many will
+        be in all: the value, those of resamples and those of permutations. While a network learns,
+        done has the share of its steps, too, of which it seldom makes all. First with 0, last with
+        total; between them after estimates, and after every hundred steps of a network, at most a
+        hundred times a second. Anything but 0 stops with MI_E_CANCELLED. NULL: silence.
+    progress_user: passed to progress
     """
 
     _fields_ = (
@@ -955,6 +964,8 @@ class mi_estimate_options(Structure):
         ('level', c_double),
         ('permutations', c_int32),
         ('reserved0', c_int32),
+        ('progress', mi_estimate_options_progress),
+        ('progress_user', c_void_p),
     )
 
 
@@ -2476,8 +2487,8 @@ local (out): [n], receives each sample's share: their mean is the value but for
 result (out): its struct_size set by the caller
 Returns MI_OK; MI_E_ARG (a member out of range, k >= n, ...); MI_E_SHAPE (n differs);
     MI_E_NUMERIC (NaN or infinity: the message says where); MI_E_UNSUPPORTED (a method
-    that can't what is asked: the message says which can); MI_E_ABI; MI_E_NOMEM. On failure
-    no output is written
+    that can't what is asked: the message says which can); MI_E_CANCELLED (by progress);
+    MI_E_ABI; MI_E_NOMEM. On failure no output is written
 Note: discrete O(n log n); histogram O(n); gaussian O(n d^2 + d^3), student some ten times that;
     neighbours O(n log n) in few columns, O(n^2 d) in many; canonical like gaussian, and such
     neighbours; memory O(n d) for all of them. Each resample and each permutation takes that
