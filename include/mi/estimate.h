@@ -125,7 +125,7 @@ typedef struct mi_estimate_options {
     int32_t method;       /**< an mi_method */
     int32_t unit;         /**< an mi_unit */
     int32_t scale;        /**< an mi_scale */
-    int32_t k;            /**< neighbours, 1 to n - 1; 0: 3 */
+    int32_t k;            /**< neighbours, 1 to n - 1; 0: 3, or n - 1 if that is less */
     int32_t metric;       /**< an mi_metric */
     int32_t correction;   /**< an mi_correction, of discrete and histogram */
     int32_t bins;         /**< cells a column, 2 to 65536; 0: as many as the rule of D. Scott
@@ -165,7 +165,9 @@ typedef struct mi_estimate_result {
     double low;           /**< the interval, likewise */
     double high;          /**< likewise */
     double p_value;       /**< how often independent variables come out as high: (1 + those) / (1 +
-                               permutations); NaN unless permutations was set */
+                               permutations); NaN unless permutations was set. With auto, each
+                               permutation chooses its method anew, but for networks, which take
+                               part only if one was chosen for the value */
     double null_mean;     /**< the mean estimate of the permuted samples, the bias of independent
                                variables; NaN likewise */
 } mi_estimate_result;

@@ -357,8 +357,12 @@ static mi_status make_work(work *w) {
     return MI_OK;
 }
 
+int64_t mi__canonical_far(int32_t k) {
+    return (10 * (int64_t)k + 2) / 3;
+}
+
 mi_status mi__canonical_fit(const mi__question *q, double *plain, mi__answer *answer) {
-    const int64_t k = q->options->k, far = (10 * k + 2) / 3;
+    const int64_t k = q->options->k, far = mi__canonical_far(q->options->k);
     work w = {.q = q, .n = q->x.n, .k = {(int32_t)k, (int32_t)far}};
     if (far >= q->x.n / 2)
         return mi__fail(MI_E_ARG,

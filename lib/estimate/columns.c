@@ -32,14 +32,8 @@ static int64_t round_up(int64_t count, int64_t unit) {
 mi_status mi__columns_check(const mi__question *q, const char *method) {
     const mi__rows *variables[] = {&q->x, &q->y, &q->z};
     int64_t columns = 0;
-    for (int v = 0; v < 3; v++) {
+    for (int v = 0; v < 3; v++)
         columns += variables[v]->d;
-        if (variables[v]->d > 0 && variables[v]->discrete)
-            return mi__fail(MI_E_UNSUPPORTED,
-                            "%s takes numbers, but %c is discrete: discrete, histogram, ross "
-                            "and gao can",
-                            method, "xyz"[v]);
-    }
     if (q->x.n <= columns)
         return mi__fail(MI_E_ARG,
                         "%s takes more samples than columns: there are %" PRId64

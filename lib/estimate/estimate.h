@@ -53,6 +53,9 @@ mi__estimator mi__estimate_canonical; /* canonical.c; columns have normal scores
  * NULL. */
 mi_status mi__canonical_fit(const mi__question *question, double *plain, mi__answer *answer);
 
+/* Of which neighbour it asks last: each half of the samples has that many and more. */
+int64_t mi__canonical_far(int32_t k);
+
 /* How heavy the tails of a question's copula are: its degrees of freedom, infinite if it is as good
  * as Gaussian, and the gain in the mean logarithm of the likelihood over a Gaussian one. Both are
  * found on at most MI__STUDENT_ROWS samples, evenly spread; noise gains 1 / 2 in all of them. Fails

@@ -20,7 +20,10 @@
 mi_status mi__estimate_once(const mi__question *question, mi__estimator *estimator,
                             mi__answer *answer) {
     mi__question q = *question;
-    const bool entropy = q.y.d == 0, names = q.options->method == MI_METHOD_DISCRETE;
+    const int32_t method = q.options->method;
+    const bool entropy = q.y.d == 0;
+    const bool names =
+        method == MI_METHOD_DISCRETE || (method == MI_METHOD_HISTOGRAM && q.x.discrete);
     mi__answer own = {.warnings = 0};
     if (q.z.d > 0 && mi__rows_constant(&q.z)) {
         own.warnings = MI_WARNING_CONSTANT;
@@ -265,19 +268,13 @@ int64_t mi__resample_count(const mi_estimate_options *o) {
 
 mi_status mi__resample_check(const mi__question *q) {
     const mi_estimate_options *o = q->options;
-    const int64_t n = q->x.n, half = n / 2;
-    const bool halves = o->resamples > 0 && o->resample == MI_RESAMPLE_HALVES;
-    const bool neighbours = o->method >= MI_METHOD_KSG && o->method <= MI_METHOD_GAO;
+    const int64_t n = q->x.n;
     if (o->resamples == 0 && o->permutations == 0)
         return MI_OK;
     if (n > UINT32_MAX)
         return mi__fail(MI_E_SHAPE,
                         "%" PRId64 " samples are more than the %" PRIu32 " that can be shuffled", n,
                         UINT32_MAX);
-    if (halves && half < (neighbours ? (int64_t)o->k + 1 : 2))
-        return mi__fail(
-            MI_E_ARG, "half of %" PRId64 " samples is too few for an error%s, resamples must be 0",
-            n, neighbours ? " with so many neighbours" : "");
     if (o->permutations > 0 && q->z.d > 0 && !q->z.discrete && o->method != MI_METHOD_DISCRETE)
         return mi__fail(MI_E_UNSUPPORTED,
                         "permutations keep z, whose numbers never come twice: z must be discrete");

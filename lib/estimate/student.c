@@ -346,15 +346,8 @@ static mi_status conclude_normal(const mi__question *question, mi__answer *answe
     return status;
 }
 
-static mi_status check(const mi__question *q) {
-    if (q->y.d == 0)
-        return mi__fail(MI_E_UNSUPPORTED, "student tells no entropy: discrete, histogram, ksg "
-                                          "and gaussian can");
-    return mi__columns_check(q, "student");
-}
-
 static mi_status fit_nu(const mi__question *q, fit *f, double *nu, double *gain) {
-    MI__TRY(check(q));
+    MI__TRY(mi__columns_check(q, "student"));
     const int64_t columns = q->x.d + q->y.d + q->z.d;
     MI__TRY(make_fit(q, MI__MIN(q->x.n, MI__MAX(MI__STUDENT_ROWS, 2 * columns)), f));
     *nu = search(f, gain);

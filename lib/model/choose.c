@@ -107,19 +107,19 @@ static mi_status choose_copula(const mi__question *q, int32_t *method) {
 }
 
 /* Methods without a shape, the quickest first. */
-static int choose_rivals(const mi__question *q, int32_t rival[2]) {
+static int choose_rivals(const mi__question *q, bool networks, int32_t rival[2]) {
     const int64_t n = q->x.n, far = 4 * (int64_t)q->options->k;
     const bool near = q->x.d + q->y.d + q->z.d <= FEW_COLUMNS || q->z.d > 0;
     const bool canonical = !near && n >= MI__MAX(LEAST_SAMPLES, 2 * far);
     rival[0] = canonical ? MI_METHOD_CANONICAL : MI_METHOD_KSG;
     rival[1] = MI_METHOD_NEURAL;
-    return !near && n >= MANY_SAMPLES ? 2 : 1;
+    return !near && n >= MANY_SAMPLES && networks ? 2 : 1;
 }
 
 /* Leaves the best in best[0]; best[1] has room for the others. */
-static mi_status compete(const mi__question *q, candidate *best, int32_t *warnings) {
+static mi_status compete(const mi__question *q, bool networks, candidate *best, int32_t *warnings) {
     int32_t rival[2];
-    const int rivals = choose_rivals(q, rival);
+    const int rivals = choose_rivals(q, networks, rival);
     MI__TRY(choose_copula(q, &best[0].method));
     if (best[0].method != MI_METHOD_AUTO)
         MI__TRY(run(q, &best[0]));
@@ -140,7 +140,7 @@ static mi_status compete(const mi__question *q, candidate *best, int32_t *warnin
     return MI_OK;
 }
 
-mi_status mi__choose_by_values(const mi__question *q, int32_t *method, mi__answer *answer) {
+static mi_status choose(const mi__question *q, bool networks, int32_t *method, mi__answer *answer) {
     const int64_t n = q->x.n;
     double *room = mi__alloc(q->ctx, 4 * n, sizeof *room);
     if (room == NULL)
@@ -148,7 +148,7 @@ mi_status mi__choose_by_values(const mi__question *q, int32_t *method, mi__answe
     candidate best[2] = {{.local = room, .plain = room + n},
                          {.local = room + 2 * n, .plain = room + 3 * n}};
     int32_t warnings = 0;
-    mi_status status = compete(q, best, &warnings);
+    mi_status status = compete(q, networks, best, &warnings);
     if (status == MI_OK) {
         *method = best[0].method;
         *answer = best[0].answer;
@@ -158,4 +158,13 @@ mi_status mi__choose_by_values(const mi__question *q, int32_t *method, mi__answe
     }
     mi__free(q->ctx, room, 4 * n, sizeof *room);
     return status;
+}
+
+mi_status mi__choose_by_values(const mi__question *q, int32_t *method, mi__answer *answer) {
+    return choose(q, true, method, answer);
+}
+
+mi_status mi__estimate_auto(const mi__question *q, mi__answer *answer) {
+    int32_t method;
+    return choose(q, q->options->method == MI_METHOD_NEURAL, &method, answer);
 }

@@ -8,6 +8,7 @@
 
 #define MOST_TIES 0.05 /* share of a column's numbers that may come twice by chance */
 #define NEAR_CAP 0.95
+#define NEIGHBOURS 3
 
 enum { X, Y, Z, VARIABLES };
 
@@ -66,7 +67,6 @@ static mi_status load_options(job *j, const mi_estimate_options *options) {
     if (j->samples[Y] == NULL && o->permutations != 0)
         return mi__fail(MI_E_ARG, "permutations must be 0 for an entropy, got %d", o->permutations);
     o->seed = o->seed != 0 ? o->seed : j->ctx->options.seed;
-    o->k = o->k != 0 ? o->k : 3;
     o->level = o->level != 0 ? o->level : 0.95;
     return MI_OK;
 }
@@ -142,12 +142,31 @@ static bool uses_neighbours(int32_t method) {
     return method == MI_METHOD_AUTO || (method >= MI_METHOD_KSG && method <= MI_METHOD_GAO);
 }
 
+/* What a method takes at least, if halves' estimates are wanted in each of them. */
+static mi_status check_halves(const job *j) {
+    const mi_estimate_options *o = &j->options;
+    const int64_t n = j->rows[X].n;
+    const int64_t least =
+        mi__method_least(o->method, j->rows[X].d + j->rows[Y].d + j->rows[Z].d, o->k);
+    if (o->resamples > 0 && o->resample == MI_RESAMPLE_HALVES && n / 2 < least)
+        return mi__fail(MI_E_ARG,
+                        "%s takes %" PRId64 " samples or more, and half of %" PRId64
+                        " is fewer: resamples must be 0",
+                        mi_method_name(o->method), least, n);
+    return MI_OK;
+}
+
 /* What can be told from the sizes and kinds alone. */
 static mi_status check_question(const job *j) {
     const mi_estimate_options *o = &j->options;
     const int64_t n = j->rows[X].n;
     if (uses_neighbours(o->method) && o->k >= n)
         return mi__fail(MI_E_ARG, "k must be below the %" PRId64 " samples, got %d", n, o->k);
+    if (uses_neighbours(o->method) && n > INT32_MAX)
+        return mi__fail(MI_E_UNSUPPORTED,
+                        "%s looks for neighbours among %d samples at most, got %" PRId64
+                        ": histogram and gaussian take more",
+                        mi_method_name(o->method), INT32_MAX, n);
     if (o->method == MI_METHOD_ROSS && j->rows[X].discrete == j->rows[Y].discrete)
         return mi__fail(MI_E_UNSUPPORTED,
                         "ross takes one discrete variable and one of numbers, both are %s",
@@ -182,9 +201,24 @@ static mi_status prepare(job *j) {
 
 /* -- the answer -------------------------------------------------------------------------------- */
 
+/* Intervals are of the method that was chosen. Independent variables would choose anew: with that
+ * method alone, they would too seldom come out as high. */
+static mi_status resample(const mi__question *question, bool by_values, mi_estimate_result *r) {
+    mi_estimate_options o = *question->options;
+    mi__question q = *question;
+    mi__estimator *estimator = mi__methods[o.method].estimator;
+    q.options = &o;
+    o.permutations = 0;
+    MI__TRY(mi__estimate_resample(&q, estimator, r->value, r));
+    o = *question->options;
+    o.resamples = 0;
+    return mi__estimate_resample(&q, by_values ? mi__estimate_auto : estimator, r->value, r);
+}
+
 static mi_status estimate(job *j) {
     mi_estimate_result *r = &j->result;
     mi_estimate_options *o = &j->options;
+    const bool by_values = o->method == MI_METHOD_AUTO;
     if (j->wants_local) {
         j->local = mi__alloc(j->ctx, j->rows[X].n, sizeof *j->local);
         if (j->local == NULL)
@@ -193,9 +227,11 @@ static mi_status estimate(job *j) {
     const mi__question q = question(j);
     mi__answer answer;
     MI__TRY(mi__resample_check(&q));
+    if (!by_values && !constant(j))
+        MI__TRY(check_halves(j));
     j->progress.total = 1 + mi__resample_count(o);
     MI__TRY(mi__progress_tell(&q, 0));
-    if (o->method == MI_METHOD_AUTO)
+    if (by_values)
         MI__TRY(mi__choose_by_values(&q, &o->method, &answer));
     else
         MI__TRY(mi__estimate_once(&q, mi__methods[o->method].estimator, &answer));
@@ -209,7 +245,9 @@ static mi_status estimate(job *j) {
     if (r->value > 0 && isfinite(r->cap) && r->value >= NEAR_CAP * r->cap)
         r->warnings |= MI_WARNING_CAP;
     r->error = r->low = r->high = r->p_value = r->null_mean = NAN;
-    return mi__estimate_resample(&q, mi__methods[o->method].estimator, r->value, r);
+    if (by_values)
+        MI__TRY(check_halves(j));
+    return resample(&q, by_values, r);
 }
 
 static void store(const job *j, double *local, mi_estimate_result *result) {
@@ -231,6 +269,8 @@ static mi_status answer(job *j, const mi_estimate_options *options) {
     MI__TRY(make_rows(j));
     MI__TRY(mi__method_check(j->options.method, needs(j)));
     drop_constant_z(j);
+    if (j->options.k == 0)
+        j->options.k = (int32_t)MI__MAX(MI__MIN(NEIGHBOURS, j->rows[X].n - 1), 1);
     MI__TRY(decide(j));
     if (!constant(j)) {
         MI__TRY(check_question(j));

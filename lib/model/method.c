@@ -32,6 +32,21 @@ const mi__method mi__methods[MI__METHODS] = {
                            MI_SCALE_RANK, false},
     [MI_METHOD_CANONICAL] = {"canonical", mi__estimate_canonical, 0, MI_SCALE_RANK, true}};
 
+int64_t mi__method_least(int32_t method, int64_t columns, int32_t k) {
+    switch (method) {
+    case MI_METHOD_KSG:
+    case MI_METHOD_KSG2:
+    case MI_METHOD_ROSS:
+    case MI_METHOD_GAO: return (int64_t)k + 1;
+    case MI_METHOD_GAUSSIAN:
+    case MI_METHOD_COPULA:
+    case MI_METHOD_STUDENT: return MI__MAX(columns + 1, 2);
+    case MI_METHOD_CANONICAL: return 2 * (mi__canonical_far(k) + 1);
+    case MI_METHOD_NEURAL: return MI__NEURAL_LEAST;
+    default: return 2;
+    }
+}
+
 const char *mi_method_name(int32_t method) {
     return method >= MI_METHOD_AUTO && method < MI__METHODS ? mi__methods[method].name : "?";
 }

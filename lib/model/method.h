@@ -27,6 +27,9 @@ extern const mi__method mi__methods[MI__METHODS]; /* auto has no estimator */
 /* Fails unless a method can all that is needed; the message names those that can. */
 mi_status mi__method_check(int32_t method, int32_t needs);
 
+/* Samples that a method takes at least. */
+int64_t mi__method_least(int32_t method, int64_t columns, int32_t k);
+
 /* -- choose.c: the rule `auto` ------------------------------------------------------------------
  */
 
@@ -37,8 +40,13 @@ mi_status mi__choose_by_kinds(const mi__question *question, int32_t *method);
 /* Tries methods on columns that have normal scores, and answers by the best. */
 mi_status mi__choose_by_values(const mi__question *question, int32_t *method, mi__answer *answer);
 
+/* The value of the same; networks, which take long and seldom win, only where options ask for one.
+ */
+mi__estimator mi__estimate_auto;
+
 /* -- neural.c ---------------------------------------------------------------------------------- */
 
+#define MI__NEURAL_LEAST 64 /* samples */
 mi__estimator mi__estimate_neural;
 
 #endif

@@ -11,7 +11,6 @@
 #include <inttypes.h>
 #include <math.h>
 
-#define LEAST 64      /* samples */
 #define STEPS 10000   /* of a fit, at most */
 #define FEW 2000      /* samples, below which critics learn little */
 #define BLOCK 8192    /* samples that are compared with each other; the logarithm is the cap */
@@ -148,8 +147,9 @@ static mi_status run(halves *h, mi__answer *answer) {
 
 mi_status mi__estimate_neural(const mi__question *q, mi__answer *answer) {
     halves h = {.q = q, .n = q->x.n, .cap = INFINITY};
-    if (h.n < LEAST)
-        return mi__fail(MI_E_ARG, "neural takes %d samples or more, got %" PRId64, LEAST, h.n);
+    if (h.n < MI__NEURAL_LEAST)
+        return mi__fail(MI_E_ARG, "neural takes %d samples or more, got %" PRId64, MI__NEURAL_LEAST,
+                        h.n);
     h.order = mi__alloc(q->ctx, h.n, sizeof *h.order);
     h.x = mi__alloc(q->ctx, h.n * q->x.d, sizeof *h.x);
     h.y = mi__alloc(q->ctx, h.n * q->y.d, sizeof *h.y);

@@ -68,16 +68,33 @@ START_TEST(neighbours_where_there_is_another_shape) {
 }
 END_TEST
 
-/* Errors and p-values are of the method that was chosen. */
+/* Errors are of the method that was chosen. */
 START_TEST(one_method_for_all_resamples) {
     draw_normal(400, 1, 0.8, 4);
     const mi_samples x = samples(xs, 400, 1), y = samples(ys, 400, 1);
     mi_estimate_options o = by(MI_METHOD_AUTO);
-    o.resamples = o.permutations = 20;
+    o.resamples = 20;
     const mi_estimate_result e = estimate(&x, &y, NULL, &o, NULL);
     o.method = MI_METHOD_COPULA;
     const mi_estimate_result same = estimate(&x, &y, NULL, &o, NULL);
     ck_assert_mem_eq(&e, &same, sizeof e);
+}
+END_TEST
+
+/* Independent variables choose methods, too, so that few of them seem dependent. */
+START_TEST(p_values_count_the_choice) {
+    enum { RUNS = 1000, N = 50 };
+    int small = 0;
+    for (int run = 0; run < RUNS; run++) {
+        draw_normal(N, 1, 0, (uint64_t)run + 100);
+        const mi_samples x = samples(xs, N, 1), y = samples(ys, N, 1);
+        mi_estimate_options o = by(MI_METHOD_AUTO);
+        o.permutations = 19;
+        o.seed = (uint64_t)run + 1;
+        small += estimate(&x, &y, NULL, &o, NULL).p_value <= 0.05 + 1e-9;
+    }
+    printf("# p <= 0.05 in %d of %d\n", small, RUNS);
+    near(small, 0.05 * RUNS, 3 * sqrt(0.05 * 0.95 * RUNS)); /* deviations of a binomial */
 }
 END_TEST
 
@@ -131,5 +148,5 @@ END_TEST
 
 UNIT_MAIN("choose", auto_goes_by_kinds, copulas_by_their_likelihood,
           neighbours_where_there_is_another_shape, one_method_for_all_resamples,
-          combinations_in_many_columns, networks_where_all_else_sees_little,
-          fewer_samples_than_columns, what_is_infinite)
+          p_values_count_the_choice, combinations_in_many_columns,
+          networks_where_all_else_sees_little, fewer_samples_than_columns, what_is_infinite)

@@ -182,8 +182,56 @@ START_TEST(hostile_arrays) {
     REFUSES(MI_E_NUMERIC, "y[40] is infinity", &x, &y, NULL, NULL);
     ys[40] = 0;
     const mi_samples three = samples(xs, 3, 1), also = samples(ys, 3, 1);
-    const mi_estimate_options o = by(MI_METHOD_KSG);
+    mi_estimate_options o = by(MI_METHOD_KSG);
+    ck_assert(isfinite(estimate(&three, &also, NULL, &o, NULL).value)); /* with 2 neighbours */
+    o.k = 3;
     REFUSES(MI_E_ARG, "k must be below the 3 samples, got 3", &three, &also, NULL, &o);
+}
+END_TEST
+
+/* Halves of the samples must be enough for the method. */
+START_TEST(samples_too_few_to_halve) {
+    static const struct {
+        int32_t method, n, d;
+        const char *message;
+    } cases[] = {
+        {MI_METHOD_KSG, 7, 1, "ksg takes 4 samples or more, and half of 7 is fewer"},
+        {MI_METHOD_GAUSSIAN, 10, 3, "gaussian takes 7 samples or more, and half of 10 is fewer"},
+        {MI_METHOD_COPULA, 10, 3, "copula takes 7 samples"},
+        {MI_METHOD_STUDENT, 10, 3, "student takes 7 samples"},
+        {MI_METHOD_CANONICAL, 40, 2, "canonical takes 22 samples"},
+        {MI_METHOD_NEURAL, 100, 1, "neural takes 64 samples"},
+        {MI_METHOD_HISTOGRAM, 3, 1, "histogram takes 2 samples"},
+        {MI_METHOD_AUTO, 20, 6, "copula takes 13 samples"},
+    };
+    draw_normal(100, 8, 0, 19);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const mi_samples x = samples(xs, cases[i].n, cases[i].d);
+        const mi_samples y = samples(ys, cases[i].n, cases[i].d);
+        mi_estimate_options o = by(cases[i].method);
+        o.resamples = 10;
+        REFUSES(MI_E_ARG, cases[i].message, &x, &y, NULL, &o);
+    }
+    double same[3] = {1, 1, 1};
+    const mi_samples x = samples(same, 3, 1), y = samples(ys, 3, 1);
+    mi_estimate_options o = by(MI_METHOD_AUTO);
+    o.resamples = 10;
+    const mi_estimate_result e = estimate(&x, &y, NULL, &o, NULL);
+    ck_assert(e.value == 0 && e.error == 0 && e.low == 0 && e.high == 0);
+}
+END_TEST
+
+/* The entropy of names is theirs, not of a density, by whatever method. */
+START_TEST(constant_names) {
+    static const double zero[20];
+    mi_samples x = samples(zero, 20, 1);
+    x.kind = MI_KIND_DISCRETE;
+    for (int32_t m = MI_METHOD_DISCRETE; m <= MI_METHOD_HISTOGRAM; m++) {
+        const mi_estimate_options o = by(m);
+        mi_estimate_result e = fresh();
+        OK(mi_estimate_entropy(NULL, &x, &o, NULL, &e));
+        ck_assert(e.value == 0 && e.warnings == MI_WARNING_CONSTANT);
+    }
 }
 END_TEST
 
@@ -341,5 +389,5 @@ START_TEST(networks_are_like_other_methods) {
 END_TEST
 
 UNIT_MAIN("estimate_args", constants_tell_nothing, hostile_options, what_methods_cannot,
-          hostile_arrays, degenerate_numbers, threads_change_nothing, every_allocation_may_fail,
-          networks_are_like_other_methods)
+          hostile_arrays, samples_too_few_to_halve, constant_names, degenerate_numbers,
+          threads_change_nothing, every_allocation_may_fail, networks_are_like_other_methods)

@@ -213,12 +213,6 @@ START_TEST(test_refuses) {
     q.x.n = q.y.n = 5;
     OK(mi__estimate_gaussian(&q, &a));
     ck_assert(isfinite(a.value) && a.warnings == MI_WARNING_FEW);
-    a.value = 77;
-    q.z = names(5, 1, x);
-    FAILS(MI_E_UNSUPPORTED, "z is discrete", mi__estimate_gaussian(&q, &a));
-    q.x.discrete = true;
-    FAILS(MI_E_UNSUPPORTED, "x is discrete", mi__estimate_gaussian(&q, &a));
-    ck_assert(a.value == 77);
     mi_context_destroy(ctx);
 }
 END_TEST

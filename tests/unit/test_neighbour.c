@@ -469,35 +469,6 @@ START_TEST(test_cap) {
 }
 END_TEST
 
-START_TEST(test_refuses) {
-    asked a = ask(4, 1, paper_x, 1, paper_y, MI_METHOD_KSG, 4);
-    const mi__answer before = a.answer;
-    FAILS(MI_E_ARG, "k must be in 1 to n - 1 = 3, got 4", answer(&a));
-    a.options.k = 0;
-    FAILS(MI_E_ARG, "got 0", answer(&a));
-    a.options.k = 1;
-    a.z = a.x;
-    a.options.method = MI_METHOD_KSG2;
-    FAILS(MI_E_UNSUPPORTED, "ksg2 takes no z: ksg, gao", answer(&a));
-    a.options.method = MI_METHOD_ROSS;
-    FAILS(MI_E_UNSUPPORTED, "ross takes no z", answer(&a));
-    a.z = (mi__rows){0};
-    FAILS(MI_E_UNSUPPORTED, "both numbers: ksg", answer(&a));
-    a.x.discrete = a.y.discrete = true;
-    FAILS(MI_E_UNSUPPORTED, "both discrete", answer(&a));
-    a.x.discrete = false;
-    a.options.method = MI_METHOD_KSG;
-    FAILS(MI_E_UNSUPPORTED, "y is discrete", answer(&a));
-    a.y.d = 0;
-    a.options.method = MI_METHOD_GAO;
-    FAILS(MI_E_UNSUPPORTED, "gao has no entropy", answer(&a));
-    a.x.discrete = true;
-    a.options.method = MI_METHOD_KSG;
-    FAILS(MI_E_UNSUPPORTED, "x is discrete", answer(&a));
-    ck_assert_mem_eq(&a.answer, &before, sizeof before);
-}
-END_TEST
-
 /* The same bits at any number of threads. */
 START_TEST(test_threads) {
     enum { N = 3000 };
@@ -574,4 +545,4 @@ END_TEST
 UNIT_MAIN("neighbour", test_paper, test_paper_given_z, test_paper_ties, test_paper_ross,
           test_plainly, test_any_scale, test_gaussians, test_exponentials, test_given_z,
           test_uniform_entropy, test_sign_and_noise, test_names_and_numbers, test_ties_everywhere,
-          test_cap, test_refuses, test_threads, test_memory)
+          test_cap, test_threads, test_memory)

@@ -925,7 +925,7 @@ class mi_estimate_options(Structure):
     method: an mi_method
     unit: an mi_unit
     scale: an mi_scale
-    k: neighbours, 1 to n - 1; 0: 3
+    k: neighbours, 1 to n - 1; 0: 3, or n - 1 if that is less
     metric: an mi_metric
     correction: an mi_correction, of discrete and histogram
     bins: cells a column, 2 to 65536; 0: as many as the rule of D. Scott (1979) for this many
@@ -985,7 +985,8 @@ class mi_estimate_result(Structure):
     low: the interval, likewise
     high: likewise
     p_value: how often independent variables come out as high: (1 + those) / (1 + permutations);
-        NaN unless permutations was set
+        NaN unless permutations was set. With auto, each permutation chooses its method anew, but
+        for networks, which take part only if one was chosen for the value
     null_mean: the mean estimate of the permuted samples, the bias of independent variables; NaN
         likewise
     """
