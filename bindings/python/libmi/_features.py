@@ -23,7 +23,8 @@ def mutual_information(X: Any, y: Any, *, discrete_features: Any = None,
     discrete_features : True, False, or one for each column; None: see
         `libmi.mutual_information`
     discrete_target : whether y is discrete, likewise
-    options : of `libmi.mutual_information`, such as unit, method, k, permutations
+    options : of `libmi.mutual_information`, such as unit, method, k, permutations; `progress` is
+        of each column by itself
 
     Returns
     -------

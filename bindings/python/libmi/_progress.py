@@ -10,8 +10,8 @@ from typing import Any
 class Bar:
     """tqdm's bar."""
 
-    def __init__(self, kind: Any, done: int, total: int) -> None:
-        self._bar = kind(initial=done, total=total, unit='step')
+    def __init__(self, kind: Any, done: int, total: int, unit: str) -> None:
+        self._bar = kind(initial=done, total=total, unit=unit)
 
     def step(self, text: str, steps: int = 1) -> None:
         self._bar.set_postfix_str(text, refresh=False)
@@ -27,8 +27,8 @@ class Bar:
 class Line:
     """A line that is written over; elsewhere than on a terminal only what is said."""
 
-    def __init__(self, done: int, total: int) -> None:
-        self._done, self._total = done, total
+    def __init__(self, done: int, total: int, unit: str) -> None:
+        self._done, self._total, self._unit = done, total, unit
         self._shown = 0.0
         self._terminal = sys.stderr is not None and sys.stderr.isatty()
 
@@ -41,7 +41,7 @@ class Line:
         self._done += steps
         if time.monotonic() - self._shown > 0.2 or self._done == self._total:
             self._shown = time.monotonic()
-            self._write(f'step {self._done} of {self._total}, {text}')
+            self._write(f'{self._unit} {self._done} of {self._total}, {text}')
 
     def say(self, text: str) -> None:
         self._write(f'{text}\n')
@@ -66,12 +66,12 @@ class Silence:
         pass
 
 
-def show(wanted: bool, done: int, total: int) -> Bar | Line | Silence:
+def show(wanted: bool, done: int, total: int, unit: str = 'step') -> Bar | Line | Silence:
     """Something with `step`, `say` and `close`."""
     if not wanted:
         return Silence()
     try:
         from tqdm.auto import tqdm
     except ImportError:
-        return Line(done, total)
-    return Bar(tqdm, done, total)
+        return Line(done, total, unit)
+    return Bar(tqdm, done, total, unit)

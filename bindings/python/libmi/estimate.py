@@ -6,7 +6,7 @@ import math
 import warnings
 from ctypes import byref
 from dataclasses import dataclass, field
-from typing import Any, Sequence
+from typing import Any, Callable, Sequence
 
 import numpy as np
 
@@ -15,13 +15,16 @@ from ._arrays import address
 from ._errors import ArgumentError, check
 from ._library import lib
 from ._options import fill, flags, sized
+from ._progress import Bar, Line, Silence, show
 from ._samples import Samples
+from ._watch import Watch
 
 _ENUMS = {'method': 'mi_method', 'unit': 'mi_unit', 'scale': 'mi_scale', 'metric': 'mi_metric',
           'correction': 'mi_correction', 'bin_kind': 'mi_bins', 'resample': 'mi_resample'}
 _ZEROS = {'k': None, 'bins': None, 'level': None}
 _MANY = {'resamples': 100, 'permutations': 199}  # of those that are wanted as True
 _LEVEL = 0.95
+_NETWORK = 1000  # samples at least for which auto may train one
 
 
 class EstimateWarning(UserWarning):
@@ -66,6 +69,29 @@ def _brief(value: float) -> str:
     return f'{value:.3f}' if abs(value) < 1000 or not math.isfinite(value) else f'{value:.6g}'
 
 
+class _Watch(Watch):
+    """Shows how far an estimate is, or asks whether to go on."""
+
+    def __init__(self, progress: bool | Callable[[float, int], object] | None) -> None:
+        super().__init__(_abi.mi_estimate_options_progress)
+        self._ask = progress if callable(progress) else None
+        self._wanted = bool(progress) and self._ask is None
+        self._shown: Bar | Line | Silence | None = None
+        self._steps = 0
+
+    def _look(self, done: float, total: int) -> object:
+        if self._shown is None:
+            self._shown = show(self._wanted, 0, total, 'estimate')
+        self._shown.step(f'{100 * done / total:.0f} %', int(done) - self._steps)
+        self._steps = int(done)
+        return self._ask is not None and self._ask(done, total)
+
+    def __exit__(self, *raised: Any) -> None:
+        if self._shown is not None:
+            self._shown.close()
+        super().__exit__(*raised)
+
+
 def _options(words: dict[str, Any]) -> _abi.mi_estimate_options:
     """Keywords for C; True and False will do where a number of times is asked for."""
     for name, many in _MANY.items():
@@ -85,6 +111,20 @@ def _told(result: _abi.mi_estimate_result, options: _abi.mi_estimate_options,
     return Estimate(result.value, lib.mi_unit_name(result.unit).decode(),
                     lib.mi_method_name(result.method).decode(), result.n, result.cap,
                     flags(result.warnings, 'mi_warning'), local=local, **more)
+
+
+def _run(call: Callable[[], int], options: _abi.mi_estimate_options, n: int,
+         progress: bool | Callable[[float, int], object] | None) -> None:
+    """A call that can be stopped if it may take long; else there is no need to get ready for it."""
+    network = options.method == _abi.MI_METHOD_NEURAL or (
+        options.method == _abi.MI_METHOD_AUTO and n >= _NETWORK)
+    told = bool(progress) or callable(progress)
+    if not (told or network or options.resamples or options.permutations):
+        check(call())
+        return
+    with _Watch(progress) as watch:
+        options.progress = watch.function
+        watch.check(call())
 
 
 def text(warning: str) -> str:
@@ -112,6 +152,7 @@ def _each(discrete: Any, names: Sequence[str]) -> Sequence[Any]:
 
 def silent(x: Any, y: Any, given: Any = None, *, local: bool = False, axis: str = 'flat',
            discrete: Any = None, context: _context.Context | None = None,
+           progress: bool | Callable[[float, int], object] | None = None,
            **words: Any) -> Estimate:
     """`mutual_information` without warnings; variables may be `Samples` already."""
     options = _options(words)
@@ -121,8 +162,9 @@ def silent(x: Any, y: Any, given: Any = None, *, local: bool = False, axis: str 
     shares = np.empty(a.n) if local else None
     result = sized(_abi.mi_estimate_result)
     with _context.chosen(context)._borrowed() as c:
-        check(lib.mi_estimate_mi(c, a.pointer, b.pointer, z[0].pointer if z else None,
-                                 byref(options), address(shares), byref(result)))
+        _run(lambda: lib.mi_estimate_mi(c, a.pointer, b.pointer, z[0].pointer if z else None,
+                                        byref(options), address(shares), byref(result)),
+             options, a.n, progress)
     return _told(result, options, shares)
 
 
@@ -134,7 +176,8 @@ def mutual_information(x: Any, y: Any, given: Any = None, *, method: str = 'auto
                        resample: str = 'halves', level: float | None = None,
                        permutations: int | bool = 0, seed: int | None = None,
                        local: bool = False, axis: str = 'flat', discrete: Any = None,
-                       context: _context.Context | None = None) -> Estimate:
+                       context: _context.Context | None = None,
+                       progress: bool | Callable[[float, int], object] | None = None) -> Estimate:
     """How much x tells about y: I(x; y), or I(x; y | z) where z is given.
 
     Variables are arrays [n] or [n, ...], columns of tables or lists, of numbers, truth values or
@@ -169,6 +212,13 @@ def mutual_information(x: Any, y: Any, given: Any = None, *, method: str = 'auto
     discrete : True or False to say it for all variables; (True, None) and so on for each; None:
         as above
     context : None: the process's
+    progress : True: a bar by tqdm, or lines on standard error. Or called with how many estimates
+        are made, and how many will be in all: the value, those of resamples and those of
+        permutations. While a network learns, the former has the share of its steps. By returning
+        True it stops with a CancelledError
+
+    Ctrl-C raises KeyboardInterrupt after an estimate or a hundred steps of a network, and what
+    `progress` raises comes through.
 
     Warns
     -----
@@ -185,7 +235,7 @@ def mutual_information(x: Any, y: Any, given: Any = None, *, method: str = 'auto
         x, y, given, method=method, unit=unit, k=k, metric=metric, scale=scale, noise=noise,
         bins=bins, bin_kind=bin_kind, correction=correction, resamples=resamples,
         resample=resample, level=level, permutations=permutations, seed=seed, local=local,
-        axis=axis, discrete=discrete, context=context))
+        axis=axis, discrete=discrete, context=context, progress=progress))
 
 
 def entropy(x: Any, *, method: str = 'auto', unit: str = 'nats', k: int | None = None,
@@ -193,7 +243,8 @@ def entropy(x: Any, *, method: str = 'auto', unit: str = 'nats', k: int | None =
             bins: int | None = None, bin_kind: str = 'width', correction: str | None = None,
             resamples: int | bool = 0, resample: str = 'halves', level: float | None = None,
             seed: int | None = None, local: bool = False, axis: str = 'flat',
-            discrete: bool | None = None, context: _context.Context | None = None) -> Estimate:
+            discrete: bool | None = None, context: _context.Context | None = None,
+            progress: bool | Callable[[float, int], object] | None = None) -> Estimate:
     """The entropy of x: of its values if it is discrete, else of the density of its numbers.
 
     The latter may be negative and changes with the scale of x.
@@ -215,6 +266,6 @@ def entropy(x: Any, *, method: str = 'auto', unit: str = 'nats', k: int | None =
     shares = np.empty(a.n) if local else None
     result = sized(_abi.mi_estimate_result)
     with _context.chosen(context)._borrowed() as c:
-        check(lib.mi_estimate_entropy(c, a.pointer, byref(options), address(shares),
-                                      byref(result)))
+        _run(lambda: lib.mi_estimate_entropy(c, a.pointer, byref(options), address(shares),
+                                             byref(result)), options, a.n, progress)
     return _warned(_told(result, options, shares))

@@ -9,13 +9,13 @@ import numpy as np
 
 from . import _abi, context as _context, optimizer as _optimizer
 from ._arrays import FLOAT32, address, array, brief
-from ._errors import ArgumentError, CancelledError, ShapeError, check
-from ._fit import Interrupts
+from ._errors import ArgumentError, ShapeError, check
 from ._gradients import gradients
-from ._handle import Handle, calling_back
+from ._handle import Handle
 from ._library import lib
 from ._options import fill, path as _path, sized, whole
 from ._progress import show
+from ._watch import Watch
 from .bound import Bound, at_cap
 
 _ZEROS = {'units': None, 'layers': None, 'embed': None, 'negatives': None}
@@ -75,49 +75,26 @@ def _report(report: _abi.mi_mine_report, dx: Any = None, dy: Any = None) -> Mine
                       dy)
 
 
-class _Looks:
+class _Looks(Watch):
     """What `fit` does after each look: takes it down, shows it, and asks whether to go on."""
 
     def __init__(self, progress: bool | Callable[[MineReport], object] | None,
                  steps: int) -> None:
+        super().__init__(_abi.mi_mine_fit_options_progress)
         self.reports: list[MineReport] = []
-        self._error: BaseException | None = None
         self._ask = progress if callable(progress) else None
         self._shown = show(bool(progress) and self._ask is None, 0, steps)
-        self._interrupts = Interrupts()
-        self.function: Any = _abi.mi_mine_fit_options_progress(self._look)
 
-    def _look(self, _user: int | None, report: int) -> int:
-        try:
-            with calling_back():
-                now = _report(cast(report, POINTER(_abi.mi_mine_report))[0])
-                before = self.reports[-1] if self.reports else now
-                self.reports.append(now)
-                self._shown.step(f'estimate {now.estimate:.4f}', now.step - before.step)
-                stop = self._ask is not None and bool(self._ask(now))
-                self._interrupts.check()
-                return stop
-        except BaseException as error:  # C takes no exceptions: `fit` raises it after the call
-            self._error = error
-            return 1
+    def _look(self, report: int) -> object:
+        now = _report(cast(report, POINTER(_abi.mi_mine_report))[0])
+        before = self.reports[-1] if self.reports else now
+        self.reports.append(now)
+        self._shown.step(f'estimate {now.estimate:.4f}', now.step - before.step)
+        return self._ask is not None and self._ask(now)
 
-    def reraise(self) -> None:
-        """Raises what a look raised."""
-        error, self._error = self._error, None
-        if error is not None:
-            try:
-                raise error
-            finally:
-                del error  # its traceback has this frame
-
-    def __enter__(self) -> _Looks:
-        self._interrupts.__enter__()
-        return self
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        self.function = None  # it has this object
+    def __exit__(self, *raised: Any) -> None:
         self._shown.close()
-        self._interrupts.__exit__(kind)
+        super().__exit__(*raised)
 
 
 class Mine(Handle):
@@ -259,14 +236,9 @@ class Mine(Handle):
         report = sized(_abi.mi_mine_fit_report)
         with _Looks(progress, filled.steps or _STEPS) as looks:
             filled.progress = looks.function
-            try:
-                with self._turn:
-                    check(lib.mi_mine_fit(self._pointer, len(x), address(x), address(y),
-                                          byref(filled), byref(report)))
-            except CancelledError:
-                looks.reraise()
-                raise
-            looks.reraise()
+            with self._turn:
+                looks.check(lib.mi_mine_fit(self._pointer, len(x), address(x), address(y),
+                                            byref(filled), byref(report)))
         return MineFit(report.estimate, report.error, report.cap, report.training,
                        report.validation, report.steps, report.best_step, report.test_samples,
                        looks.reports)
