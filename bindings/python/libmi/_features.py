@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ._errors import ArgumentError, DTypeError, Error, ShapeError
-from ._samples import Samples
+from ._samples import Samples, as_given
 from .estimate import EstimateWarning, mutual_information as _estimate, silent, text
 
 
@@ -18,7 +18,7 @@ def mutual_information(X: Any, y: Any, *, discrete_features: Any = None,
 
     Parameters
     ----------
-    X : [n, features] numbers or names; columns of a data frame may be of several types
+    X : [n, features] numbers or names; columns of a data frame or a list may be of several types
     y : [n] a target of numbers or classes
     discrete_features : True, False, or one for each column; None: see
         `libmi.mutual_information`
@@ -67,7 +67,7 @@ def _columns(X: Any) -> list[Any]:
         return [X.iloc[:, number] for number in range(X.shape[1])]
     if hasattr(X, 'toarray'):
         raise DTypeError(f'X is a {type(X).__name__}: give X.toarray()')
-    a = np.asarray(X)
+    a = as_given(X, 'X')
     if a.ndim != 2:
         raise ShapeError(f'X has shape {a.shape}, a matrix is needed')
     return list(a.T)

@@ -42,7 +42,7 @@ class Samples:
 
     def __init__(self, value: Any, name: str, axis: str = 'flat',
                  discrete: bool | None = None) -> None:
-        found = read(value, name)[0]
+        found = as_given(value, name)
         if not found.ndim or not found.size:
             raise ShapeError(f'{name} has shape {found.shape}: samples are needed, one or more')
         named = found.dtype.kind in _NAMES
@@ -62,6 +62,13 @@ class Samples:
     def pointer(self) -> Any:
         """For C, while this lives."""
         return byref(self._struct)
+
+
+def as_given(value: Any, name: str) -> np.ndarray:
+    """Any array, of any type; a list with names as objects, since NumPy's array of text would make
+    names of the numbers among them."""
+    found, new = read(value, name)
+    return np.asarray(value, object) if new and found.dtype.kind in _NAMES else found
 
 
 def _readable(a: np.ndarray, name: str, discrete: bool | None) -> np.ndarray:
@@ -103,7 +110,7 @@ def _objects(a: np.ndarray, name: str) -> tuple[np.ndarray, bool]:
                          'all variables')
     if count:
         raise DTypeError(f'{name} has numbers and names: give each a variable of its own, or '
-                         f'{name}.astype(str)')
+                         f'numpy.asarray({name}, str)')
     try:
         known = dict.fromkeys(values)
     except TypeError as error:

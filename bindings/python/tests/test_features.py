@@ -118,6 +118,16 @@ def test_frames():
     assert scores[1] > scores[0] > scores[2]
 
 
+def test_lists_of_rows():
+    rows = [[number, name] for number, name in zip(X[:, 3].tolist(), CLASS.tolist())]
+    scores = mutual_information(rows, NUMBER)
+    assert scores[0] == libmi.mutual_information(X[:, 3], NUMBER).value
+    assert scores[1] == libmi.mutual_information(CLASS, NUMBER).value
+    rows[7][0] = 'many'
+    with pytest.raises(libmi.DTypeError, match='column 0 of X is x: x has numbers and names'):
+        mutual_information(rows, NUMBER)
+
+
 def test_scorer():
     scores = cross_val_score(LogisticRegression(), X, CLASS, scoring=information_scorer)
     assert (.1 < scores).all() and (scores < np.log(2) + .01).all()

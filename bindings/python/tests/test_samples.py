@@ -124,6 +124,18 @@ def test_names_in_columns():
     agree(np.array([['b', 'x'], ['a', 'b']], object), [[1, 2], [0, 1]], named=True)
 
 
+def test_numbers_in_lists_of_names():
+    agree([np.str_('b'), 'a'], [[1], [0]], named=True)
+    agree([True, 'a', True], [[0], [1], [0]], named=True)
+    agree([np.array(['b', 'x']), np.array(['a', 'b'])], [[1, 2], [0, 1]], named=True)
+    for value in ([1.5, 'a', 2.5, 'b'], [1, b'a'], [[1.5, 'a'], [2.5, 'b']], ('a', np.int32(1))):
+        with pytest.raises(libmi.DTypeError, match=r'numbers and names: .*numpy\.asarray\(x, str'):
+            Samples(value, 'x')
+    agree(np.asarray(['b', 2, 2.5], str), [[2], [0], [1]], named=True)
+    with pytest.raises(libmi.DTypeError, match='x has nan at 1: leave out'):
+        Samples(['a', np.nan], 'x')
+
+
 def test_objects_that_are_numbers():
     agree(np.array([1, 2, 3], object), [[1], [2], [3]])
     agree(np.array([1.5, np.float32(2), 3], object), [[1.5], [2], [3]])
