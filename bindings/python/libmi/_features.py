@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+from sklearn.base import is_regressor
 
 from ._errors import ArgumentError, DTypeError, Error, ShapeError
 from ._samples import Samples, as_given
@@ -59,7 +60,8 @@ def information_scorer(estimator: Any, X: Any, y: Any) -> float:
     Whatever they are called, so it does for clusters too. Predictions and y of regressors are
     continuous.
     """
-    return float(_estimate(estimator.predict(X), y))
+    discrete = False if is_regressor(estimator) else None
+    return float(_estimate(estimator.predict(X), y, discrete=discrete))
 
 
 def _columns(X: Any) -> list[Any]:

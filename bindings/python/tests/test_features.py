@@ -10,9 +10,10 @@ from sklearn.cluster import KMeans
 from sklearn.datasets import load_iris
 from sklearn.feature_selection import (SelectFdr, SelectKBest, mutual_info_classif,
                                        mutual_info_regression)
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import libmi
 from libmi.sklearn import information_scorer, mutual_information
@@ -134,3 +135,13 @@ def test_scorer():
     clusters = KMeans(2, n_init=1, random_state=0).fit(X)
     assert information_scorer(clusters, X, CLASS) == libmi.mutual_information(
         clusters.labels_, CLASS).value
+
+
+def test_scorer_of_regressors():
+    """Their numbers are continuous, whatever type they come in."""
+    count = np.round(100 * NUMBER).astype(np.int64)
+    model = make_pipeline(StandardScaler(), LinearRegression()).fit(X, count)
+    score = information_scorer(model, X, count)
+    assert score == libmi.mutual_information(model.predict(X), count, discrete=False).value
+    assert score != libmi.mutual_information(model.predict(X), count).value
+    assert abs(score - libmi.mutual_information(X[:, 1], NUMBER).value) < .1
