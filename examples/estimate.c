@@ -23,11 +23,17 @@
 #include <unistd.h>
 
 static struct {
-    const char *x, *y, *given, *methods, *unit, *scale, *discrete, *continuous, *out;
+    const char *x, *y, *given, *methods, *unit, *scale, *discrete, *continuous, *bin_kind;
+    const char *correction, *out;
     long long k, bins, resamples, permutations, seed, threads;
     double level, noise;
     bool bootstrap, euclidean, matrix, no_header;
-} set = {.methods = "auto", .unit = "nats", .scale = "default", .level = 0.95};
+} set = {.methods = "auto",
+         .unit = "nats",
+         .scale = "default",
+         .bin_kind = "width",
+         .correction = "none",
+         .level = 0.95};
 
 static const option options[] = {
     {"x", OPTION_TEXT, &set.x, 0, 0, "columns, names or numbers with commas between"},
@@ -43,6 +49,9 @@ static const option options[] = {
     {"k", OPTION_INTEGER, &set.k, 0, 1e9, "neighbours; 0: 3"},
     {"euclidean", OPTION_FLAG, &set.euclidean, 0, 0, "their distance, instead of the greatest"},
     {"bins", OPTION_INTEGER, &set.bins, 0, 65536, "cells a column of a histogram; 0: by a rule"},
+    {"bin-kind", OPTION_TEXT, &set.bin_kind, 0, 0, "width, or quantile: cells of equal counts"},
+    {"correction", OPTION_TEXT, &set.correction, 0, 0,
+     "none, miller-madow or grassberger: for the bias of discrete and histogram"},
     {"noise", OPTION_REAL, &set.noise, 0, 1, "added against equal numbers, in deviations"},
     {"resamples", OPTION_INTEGER, &set.resamples, 0, 1e6, "for error and interval; 100 is good"},
     {"bootstrap", OPTION_FLAG, &set.bootstrap, 0, 0, "instead of halves of the samples"},
@@ -95,23 +104,31 @@ static int parse_methods(estimate *e) {
     return count;
 }
 
-/* I(v[0]; v[1] | v[2]). */
-static void run(estimate *e, variable *const v[3], int64_t n) {
+static mi_estimate_options options_for(int32_t method) {
     static const char *const scales[] = {"default", "none", "standard", "rank"};
-    const mi_estimate_options o = {
-        .struct_size = sizeof o,
+    static const char *const bin_kinds[] = {"width", "quantile"};
+    static const char *const corrections[] = {"none", "miller-madow", "grassberger"};
+    return (mi_estimate_options){
+        .struct_size = sizeof(mi_estimate_options),
         .seed = (uint64_t)set.seed,
-        .method = e->asked,
+        .method = method,
         .unit = parse_unit(),
         .scale = word_among(set.scale, scales, 4, "the scale must be one of those in --help"),
         .k = (int32_t)set.k,
         .metric = set.euclidean ? MI_METRIC_EUCLIDEAN : MI_METRIC_MAX,
+        .correction = word_among(set.correction, corrections, 3, "no such correction"),
         .bins = (int32_t)set.bins,
+        .bin_kind = word_among(set.bin_kind, bin_kinds, 2, "cells are by width or quantile"),
         .noise = set.noise,
         .resamples = (int32_t)set.resamples,
         .resample = set.bootstrap ? MI_RESAMPLE_BOOTSTRAP : MI_RESAMPLE_HALVES,
         .level = set.level,
         .permutations = (int32_t)set.permutations};
+}
+
+/* I(v[0]; v[1] | v[2]). */
+static void run(estimate *e, variable *const v[3], int64_t n) {
+    const mi_estimate_options o = options_for(e->asked);
     mi_samples s[3];
     for (int i = 0; i < 3; i++)
         s[i] = (mi_samples){.struct_size = sizeof s[i],

@@ -63,6 +63,14 @@ def check_methods(tap, work):
     tap.ok(abs(next(e for e in every if e['asked'] == 'neural')['value'] - 0.5108) < 0.12, 'a network too', every)
     bits = last_json(run(path, '--x', 'a', '--y', 'b', '--methods', 'ksg', '--unit', 'bits'))
     tap.ok(abs(bits['estimates'][0]['value'] * math.log(2) - by['ksg']['value']) < 1e-6, 'bits are bits', bits)
+    equal = last_json(run(path, '--x', 'a', '--y', 'b', '--methods', 'histogram', '--bin-kind', 'quantile'))
+    tap.ok(abs(equal['estimates'][0]['value'] - 0.5108) < 0.12 and
+           equal['estimates'][0]['value'] != by['histogram']['value'], 'cells of equal counts', equal)
+    fair = {word: last_json(run(path, '--x', 'a', '--y', 'b', '--methods', 'histogram', '--correction',
+                                word))['estimates'][0]['value']
+            for word in ('none', 'miller-madow', 'grassberger')}
+    tap.ok(fair['none'] == by['histogram']['value'] > fair['miller-madow'] + 0.01 and fair['miller-madow'] >
+           fair['grassberger'] > 0.42, 'corrections', fair)
     two = last_json(run(path, '--x', 'a,c', '--y', '2', '--given', 'group'))
     tap.ok(two['x'] == ['a', 'c'] and two['y'] == ['b'] and two['given'] == ['group'],
            'columns go by name or number, several together', two)
@@ -158,6 +166,8 @@ def check_mistakes(tap, work):
         ([plain, '--x', 'a', '--y', 'b', '--methods', ''], 2, 'none is named'),
         ([plain, '--y', 'b', '--methods', 'ksg,gao'], 2, 'several'),
         ([plain, '--x', 'a', '--y', 'b', '--unit', 'bytes'], 2, 'bytes'),
+        ([plain, '--x', 'a', '--y', 'b', '--bin-kind', 'depth'], 2, 'depth: cells are by width or quantile'),
+        ([plain, '--x', 'a', '--y', 'b', '--correction', 'red'], 2, 'red: no such correction'),
         ([plain, '--x', 'a', '--y', 'b', '--k', 'many'], 2, 'many'),
         ([plain, '--x', 'a', '--y', 'b', '--nonsense'], 2, '--nonsense'),
         ([plain, '--matrix', '--y', 'b'], 2, 'matrix'),
