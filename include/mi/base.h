@@ -11,7 +11,7 @@
  *   no pointer is kept after the call returns. A row stride `ld` counts
  *   elements; 0 means packed rows.
  * - **Images** are float32 [n][height][width][channels], pixels in 0 to 1.
- * - **Information** is in nats.
+ * - **Information** is in nats, or in bits where a `unit` asks for them.
  * - **Options** are structs that begin with their own size. Zero them, set
  *   `struct_size = sizeof`, set what you care about: 0 always means "the
  *   default". A NULL options pointer means all defaults.
