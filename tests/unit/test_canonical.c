@@ -64,7 +64,8 @@ START_TEST(turns_by_length) {
 }
 END_TEST
 
-/* Combinations of many columns that fit few samples well tell nothing of others. */
+/* Combinations of many columns that fit few samples well tell nothing of others. Of those that they
+ * were found on they would tell 0.28, and 0.19 at least. */
 START_TEST(chance_tells_nothing) {
     const int64_t n = 400;
     double mean = 0;
@@ -72,29 +73,33 @@ START_TEST(chance_tells_nothing) {
         draw_normal(n, WIDE, 0, (uint64_t)run + 10);
         const double value = canonical(n, WIDE, WIDE, NULL).value;
         mean += value / 10;
-        near(value, 0, 0.25);
+        near(value, 0, 0.15);
     }
     printf("# independent: %.4f on average\n", mean);
-    near(mean, 0, 0.06);
+    near(mean, 0, 0.05);
 }
 END_TEST
 
 START_TEST(columns_that_follow_from_others) {
-    const int64_t n = 1000;
-    draw_normal(n, 1, 0.8, 4);
-    static double wide[1000 * 4], other[1000 * 3];
-    for (int64_t i = 0; i < n; i++) {
-        wide[4 * i] = wide[4 * i + 1] = xs[i];
-        wide[4 * i + 2] = 3 * xs[i] - 1;
-        wide[4 * i + 3] = 7;
-        other[3 * i] = ys[i];
-        other[3 * i + 1] = -ys[i];
-        other[3 * i + 2] = exp(ys[i]);
+    enum { N = 4000, RUNS = 3 };
+    static double wide[N * 4], other[N * 3];
+    double mean = 0;
+    for (uint64_t run = 0; run < RUNS; run++) {
+        draw_normal(N, 1, 0.8, 4 + run);
+        for (int64_t i = 0; i < N; i++) {
+            wide[4 * i] = wide[4 * i + 1] = xs[i];
+            wide[4 * i + 2] = 3 * xs[i] - 1;
+            wide[4 * i + 3] = 7;
+            other[3 * i] = ys[i];
+            other[3 * i + 1] = -ys[i];
+            other[3 * i + 2] = exp(ys[i]);
+        }
+        const mi_samples x = samples(wide, N, 4), y = samples(other, N, 3);
+        const mi_estimate_options o = by(MI_METHOD_CANONICAL);
+        mean += estimate(&x, &y, NULL, &o, NULL).value / RUNS;
     }
-    const mi_samples x = samples(wide, n, 4), y = samples(other, n, 3);
-    const mi_estimate_options o = by(MI_METHOD_CANONICAL);
-    const mi_estimate_result r = estimate(&x, &y, NULL, &o, NULL);
-    near(r.value, 0.51082562376599072, 0.15);
+    printf("# columns that follow: %.4f on average\n", mean);
+    near(mean, 0.51082562376599072, 0.04);
 }
 END_TEST
 
