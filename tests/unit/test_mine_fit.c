@@ -7,6 +7,8 @@
 #include "../../lib/model/scaling.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 enum { MOST = 6000, COLUMNS = 20, WEIGHTS = 32 * 5 + 1 }; /* of the additive critic of 1 + 1 */
 
@@ -326,8 +328,7 @@ START_TEST(ranks_of_values) {
 }
 END_TEST
 
-/* Constant columns, and samples that are all the same: nothing to learn, and nothing that breaks.
- */
+/* Constant columns, and samples that are all the same: nothing to learn, nothing that breaks. */
 START_TEST(constant_columns) {
     for (int s = 0; s < 3; s++)
         for (int gaussian = 0; gaussian < 2; gaussian++) {
@@ -348,7 +349,8 @@ END_TEST
 START_TEST(raw_samples_are_taken_afterwards) {
     enum { N = 300, D = 2 };
     static float to_x[N * D], to_y[N * D], raw[N], scaled[N], restored[N];
-    const char *path = "/tmp/libmi-mine-fit.st";
+    char path[] = "/tmp/libmi-mine-fit-XXXXXX";
+    ck_assert_int_ge(close(mkstemp(path)), 0);
     for (int s = 1; s < 3; s++) {
         draw(N, D, 0.7);
         for (int i = 0; i < N * D; i++)
@@ -378,7 +380,7 @@ START_TEST(raw_samples_are_taken_afterwards) {
         mi_mine_destroy(m);
         mi_mine_destroy(other);
     }
-    remove(path);
+    unlink(path);
 }
 END_TEST
 
