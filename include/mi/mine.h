@@ -147,14 +147,14 @@ LIBMI_API void mi_mine_destroy(mi_mine *mine);
  * @param x            [n][dx]; row i belongs together with row i of y
  * @param y            [n][dy]
  * @param[out] gx      [n][dx], receives the gradient of the loss by x, before the step; NULL: not
- *                     wanted. With the critic `gaussian` it is the bound's, which
- *                     pulls x and y apart
+ *                     wanted. With the critic `gaussian` it is the bound's, which pulls x and y
+ *                     apart
  * @param[out] gy      [n][dy], by y; NULL: not wanted
  * @param[out] report  its struct_size set by the caller; may be NULL
  * @return MI_OK; MI_E_ARG; MI_E_SHAPE (negatives > n - 1); MI_E_NUMERIC (NaN or infinity in x, y
  *         or what comes of them: nothing was changed); MI_E_UNSUPPORTED (gx or gy after a fit with
  *         Gaussians; a parameter of the bound that the critic's scores don't have, such as
- * columns); MI_E_ABI; MI_E_NOMEM
+ *         columns); MI_E_ABI; MI_E_NOMEM
  * @note Costs the network's passes for 2n rows (separable, bilinear, gaussian) or for n (1 +
  *       negatives) rows; memory likewise, kept in the handle. The same at any number of threads as
  *       far as mi_bound_eval_embeddings_f32() is.

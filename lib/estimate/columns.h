@@ -52,8 +52,7 @@ double mi__columns_squares(const mi__columns *c, const mi__elimination *e, doubl
 /* What mutual information is made of. */
 typedef struct mi__parts {
     int64_t z, xz;                       /* steps of `all` that eliminate z, then x */
-    double log_z, log_x, log_y, log_y_x; /* of determinants: z, x given z, y given z and given both
-                                          */
+    double log_z, log_x, log_y, log_y_x; /* of determinants: z, x and y given z, y given both */
     bool infinite;                       /* y follows from x */
     int32_t warnings;
 } mi__parts;

@@ -203,8 +203,7 @@ static int64_t search_between(const double *x, int64_t i, bool squared, double r
 }
 
 /* The last that is near on the right of i (step 1) or on its left (step -1), found from a guess at
- * the first that isn't. A few are looked at together, since which of them it is can't be foreseen.
- */
+ * the first that isn't. A few are looked at together: which of them it is can't be foreseen. */
 static inline int64_t last_near(const line *l, int64_t i, int64_t step, bool squared, double radius,
                                 int64_t guess) {
     const double *x = l->x, here = x[i];

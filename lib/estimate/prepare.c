@@ -105,8 +105,7 @@ typedef struct ranking {
     int64_t column;
 } ranking;
 
-/* The runs that begin in a range of the order: their mean rank, from 0, is (begin + end - 1) / 2.
- */
+/* The runs that begin in a range of the order: their mean rank from 0 is (begin + end - 1) / 2. */
 static void rank_runs(void *arg, int64_t from, int64_t to) {
     const ranking *r = arg;
     const mi__entry *entry = r->order->entry;

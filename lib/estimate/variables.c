@@ -45,8 +45,7 @@ static double greatest(const double *x, int64_t n) {
     return most;
 }
 
-/* All names lie in 0 to 1; all numbers' distances, at most 4 d when squared, below a name's step.
- */
+/* All names lie in 0 to 1; numbers' distances, at most 4 d when squared, below a name's step. */
 static void scale(mi_context *ctx, const mi__question *q, mi__variables *v, int64_t names) {
     const int step = names > 0 ? -bits_of(names) : 0;
     double most = 0;

@@ -332,8 +332,7 @@ INLINE vec most_of(vec a, vec b) {
     return choose(less(b, a), a, b);
 }
 
-/* Up to 2^22, beyond which it is coarser. Floats of 1.5 2^23 and its neighbours are the integers.
- */
+/* Up to 2^22, beyond which it is coarser. Floats of 1.5 2^23 and around it are the integers. */
 INLINE vec nearest(vec x) {
     return (x + broadcast(0x1.8p23f)) - broadcast(0x1.8p23f);
 }

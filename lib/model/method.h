@@ -30,8 +30,7 @@ mi_status mi__method_check(int32_t method, int32_t needs);
 /* Samples that a method takes at least. */
 int64_t mi__method_least(int32_t method, int64_t columns, int32_t k);
 
-/* -- choose.c: the rule `auto` ------------------------------------------------------------------
- */
+/* -- choose.c: the rule `auto` ----------------------------------------------------------------- */
 
 /* What kinds and ties alone decide, of variables as the caller gave them, none of them constant.
  * MI_METHOD_AUTO: all are numbers, and what they say decides. */

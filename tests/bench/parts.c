@@ -103,8 +103,7 @@ static void bench_training(const char *network, double megaflops) {
     free(t.xt);
 }
 
-/* -- tier 1 -------------------------------------------------------------------------------------
- */
+/* -- tier 1 ------------------------------------------------------------------------------------ */
 
 typedef struct objective {
     mi_iic *iic;

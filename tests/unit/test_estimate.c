@@ -61,7 +61,7 @@ START_TEST(a_sign_plus_noise) {
 END_TEST
 
 /* Half of the pairs are of two values that agree 4 times in 5, half are Gaussian; which half it is
- * can be seen from either. as in Gao et al. */
+ * can be seen from either, as in Gao et al. */
 START_TEST(a_mixture_of_values_and_numbers) {
     const int64_t n = 5000;
     const double truth = ln2 + 0.5 * 0.19274475702175753 - 0.25 * log1p(-0.81);

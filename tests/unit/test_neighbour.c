@@ -50,11 +50,10 @@ static void is(asked a, double right, const char *what) {
     near(value_of(a), right, 1e-14, what);
 }
 
-/* -- on paper: psi(1) = -g, psi(2) = 1 - g, psi(3) = 3/2 - g, psi(4) = 11/6 - g, psi(5) = 25/12 -
- * g, g being Euler's constant
- * ---------------------------------------------------------------------- */
+/* -- on paper ---------------------------------------------------------------------------------- */
 
-/* Pairs are 1.5, 3, 7, 2, 6, 4 apart, so that neighbours are at 1.5, 1.5, 2, 4. */
+/* psi(1) = -g, psi(2) = 1 - g, psi(3) = 3/2 - g, psi(4) = 11/6 - g, psi(5) = 25/12 - g, where g is
+ * Euler's constant. Pairs are 1.5, 3, 7, 2, 6, 4 apart: neighbours are at 1.5, 1.5, 2, 4. */
 static const double paper_x[] = {0, 1, 3, 7}, paper_y[] = {0, 1.5, 3, 4};
 
 START_TEST(test_paper) {
@@ -99,8 +98,8 @@ END_TEST
 
 START_TEST(test_paper_ross) {
     /* a: 0, 3, 8.25 with neighbours at 3, 3, 5.25; b: 1, 7 at 6, 6; c is alone. Nearer of all but
-     * that: 2, 2, 2, 3, 3: psi(5) + psi(1) - (3 * 1.5 + 2 * 1) / 5 + g - (3 * 1 + 2 * 1.5) / 5 + g
-     */
+     * c: 2, 2, 2, 3, 3:
+     * psi(5) + psi(1) - (3 * 1.5 + 2 * 1) / 5 + g - (3 * 1 + 2 * 1.5) / 5 + g */
     const double x[] = {0, 1, 3, 5.5, 7, 8.25}, y[] = {4, 8, 4, 9, 8, 4};
     double local[6];
     asked a = ask(6, 1, x, 1, y, MI_METHOD_ROSS, 1);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Each way to find neighbours against every pair, to the last bit, and the kernels in every table.
- */
+/* Each way to find neighbours against every pair, to the last bit; the kernels in every table. */
 #include "neighbour_case.h"
 
 #include <float.h>
