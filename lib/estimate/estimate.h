@@ -116,8 +116,7 @@ int64_t mi__resample_count(const mi_estimate_options *options);
 mi_status mi__estimate_resample(const mi__question *question, mi__estimator *estimator,
                                 double value, mi_estimate_result *result);
 
-/* -- progress.c: what the caller hears ----------------------------------------------------------
- */
+/* -- progress.c: what the caller hears --------------------------------------------------------- */
 
 /* Tells the caller of the estimates made and of a share of the next, 0 to 1, unless it has just
  * heard. MI_E_CANCELLED: it wants no more. */
