@@ -52,6 +52,14 @@ int64_t mi__random_below(mi__random *r, int64_t n) {
     }
 }
 
+void mi__random_shuffle(mi__random *r, int64_t n, int64_t *index) {
+    for (int64_t i = n - 1; i > 0; i--) {
+        const int64_t j = mi__random_below(r, i + 1), other = index[j];
+        index[j] = index[i];
+        index[i] = other;
+    }
+}
+
 double mi__random_normal(mi__random *r) {
     double u = (mi__random_u32(r) + 0.5) * 0x1p-32, v = mi__random_uniform(r);
     return sqrt(-2 * log(u)) * cos(6.283185307179586 * v);

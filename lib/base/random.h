@@ -32,9 +32,10 @@ typedef struct mi__random {
 
 mi__random mi__random_at(uint64_t seed, uint64_t stream, uint64_t counter);
 uint32_t mi__random_u32(mi__random *r);
-double mi__random_uniform(mi__random *r);                 /* [0, 1), 32 bits */
-double mi__random_range(mi__random *r, double a, double b); /* [a, b) */
-int64_t mi__random_below(mi__random *r, int64_t n);       /* 0..n-1, n < 2^32, no bias */
-double mi__random_normal(mi__random *r);                  /* Box-Muller, one of the two */
+double mi__random_uniform(mi__random *r);                          /* [0, 1), 32 bits */
+double mi__random_range(mi__random *r, double a, double b);        /* [a, b) */
+int64_t mi__random_below(mi__random *r, int64_t n);                /* 0..n-1, n < 2^32, no bias */
+double mi__random_normal(mi__random *r);                           /* Box-Muller, one of the two */
+void mi__random_shuffle(mi__random *r, int64_t n, int64_t *index); /* Fisher-Yates, n < 2^32 */
 
 #endif

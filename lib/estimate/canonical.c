@@ -62,11 +62,7 @@ static void shuffle(const work *w) {
     mi__random r = mi__random_at(w->q->options->seed, MI__STREAM_SHUFFLE, 0);
     for (int64_t i = 0; i < w->n; i++)
         w->order[i] = i;
-    for (int64_t i = w->n - 1; i > 0; i--) {
-        const int64_t j = mi__random_below(&r, i + 1), other = w->order[j];
-        w->order[j] = w->order[i];
-        w->order[i] = other;
-    }
+    mi__random_shuffle(&r, w->n, w->order);
 }
 
 /* Makes normal scores of columns, in place. */

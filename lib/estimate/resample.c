@@ -99,14 +99,6 @@ static mi__random begin(sampler *s, uint64_t purpose, int64_t number) {
     return mi__random_at(seed, stream, 0);
 }
 
-static void shuffle(mi__random *r, int64_t n, int64_t *index) {
-    for (int64_t i = n - 1; i > 0; i--) {
-        const int64_t j = mi__random_below(r, i + 1), other = index[j];
-        index[j] = index[i];
-        index[i] = other;
-    }
-}
-
 static mi__rows draw(sampler *s, int i, int64_t n, const int64_t *index) {
     const mi__rows *from = variable(s->question, i);
     mi__rows rows = {.n = n, .d = from->d, .x = s->room[i], .discrete = from->discrete};
@@ -141,7 +133,7 @@ static mi_status by_halves(sampler *s, double value, mi_estimate_result *result)
         double a = 0, b = 0;
         for (int64_t j = 0; j < n; j++)
             s->index[j] = j;
-        shuffle(&r, n, s->index);
+        mi__random_shuffle(&r, n, s->index);
         MI__TRY(estimate_drawn(s, half, s->index, &a));
         MI__TRY(estimate_drawn(s, n - half, s->index + half, &b));
         sum += (a - b) * (a - b) * ((double)half / (double)n) * ((double)(n - half) / (double)n);
@@ -226,7 +218,7 @@ static mi_status permuted(sampler *s, int64_t number, int64_t *shuffled, double 
     mi__question q = *s->question;
     memcpy(shuffled, s->member, (size_t)s->n * sizeof *shuffled);
     for (int64_t g = 0; g < s->groups; g++)
-        shuffle(&r, s->start[g + 1] - s->start[g], shuffled + s->start[g]);
+        mi__random_shuffle(&r, s->start[g + 1] - s->start[g], shuffled + s->start[g]);
     for (int64_t i = 0; i < s->n; i++)
         s->index[s->member[i]] = shuffled[i];
     q.y = draw(s, 1, s->n, s->index);

@@ -99,11 +99,7 @@ static mi_status split(fit *f) {
 
 static void shuffle(const fit *f, uint64_t stream, int64_t n, int64_t *order) {
     mi__random r = mi__random_at(f->m->options.seed, MI__STREAM_SPLIT + stream, 0);
-    for (int64_t i = n - 1; i > 0; i--) {
-        const int64_t j = mi__random_below(&r, i + 1), other = order[i];
-        order[i] = order[j];
-        order[j] = other;
-    }
+    mi__random_shuffle(&r, n, order);
 }
 
 static void gather(int64_t n, const int64_t *order, int64_t d, const float *from, float *to) {

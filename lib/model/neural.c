@@ -46,11 +46,7 @@ static void shuffle(halves *h) {
     mi__random r = mi__random_at(h->q->options->seed, MI__STREAM_SHUFFLE, 0);
     for (int64_t i = 0; i < h->n; i++)
         h->order[i] = i;
-    for (int64_t i = h->n - 1; i > 0; i--) {
-        const int64_t j = mi__random_below(&r, i + 1), other = h->order[j];
-        h->order[j] = h->order[i];
-        h->order[i] = other;
-    }
+    mi__random_shuffle(&r, h->n, h->order);
 }
 
 /* The mean over blocks of n samples from `begin` on. */

@@ -119,20 +119,12 @@ static mi_status step(training *t, int64_t first, int64_t n) {
     return MI_OK;
 }
 
-static void shuffle(mi__probe_samples *s, mi__random *r) {
-    for (int64_t i = s->n - 1; i > 0; i--) {
-        int64_t j = mi__random_below(r, i + 1), kept = s->index[i];
-        s->index[i] = s->index[j];
-        s->index[j] = kept;
-    }
-}
-
 /* Batches of an epoch have the same size but for one sample: none is too small for bn. */
 static mi_status train(training *t) {
     mi__random r = mi__random_at(t->probe->options.seed, MI__STREAM_PROBE, 0);
     const int64_t each = t->s->n / t->steps, more = t->s->n % t->steps;
     for (int32_t epoch = 0; epoch < t->probe->options.epochs; epoch++) {
-        shuffle(t->s, &r);
+        mi__random_shuffle(&r, t->s->n, t->s->index);
         t->sum = 0;
         for (int64_t i = 0; i < t->steps; i++)
             MI__TRY(step(t, i * each + MI__MIN(i, more), each + (i < more)));
