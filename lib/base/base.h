@@ -102,6 +102,17 @@ void mi__pool_destroy(mi__pool *pool, mi_context *context);
 /* How many processors this process may run on. */
 int32_t mi__processors(void);
 
+/* -- small things ----------------------------------------------------------------------------- */
+
+/* Asks for memory that is needed later, where no processor foresees it. */
+static inline void mi__fetch(const void *p) {
+#ifdef __GNUC__
+    __builtin_prefetch(p);
+#else
+    (void)p;
+#endif
+}
+
 #define MI__MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MI__MAX(a, b) ((a) > (b) ? (a) : (b))
 

@@ -24,15 +24,6 @@ typedef struct line {
     int32_t *count;
 } line;
 
-/* Rows come in no order: asks for what a later one needs. */
-static inline void fetch(const void *p) {
-#ifdef __GNUC__
-    __builtin_prefetch(p);
-#else
-    (void)p;
-#endif
-}
-
 /* -- order ------------------------------------------------------------------------------------- */
 
 /* Never less for a greater number. */
@@ -93,7 +84,7 @@ static void sort_buckets(void *arg, int64_t begin_bucket, int64_t end_bucket) {
     mi__entry *e = l->order.entry;
     const int64_t begin = l->start[begin_bucket], end = l->start[end_bucket];
     for (int64_t i = begin; i < end; i++) {
-        fetch(&l->space->part[0][e[MI__MIN(i + AHEAD, end - 1)].row]);
+        mi__fetch(&l->space->part[0][e[MI__MIN(i + AHEAD, end - 1)].row]);
         const double x = l->space->part[0][e[i].row];
         const mi__entry own = e[i];
         int64_t j = i;
@@ -232,8 +223,8 @@ static inline void count_range(const line *l, bool squared, int64_t begin, int64
     for (int64_t i = begin; i < end; i++) {
         const int64_t row = l->order.entry[i].row;
         const int64_t later = l->order.entry[MI__MIN(i + AHEAD, end - 1)].row;
-        fetch(&l->radius[later]);
-        fetch(&l->count[later]);
+        mi__fetch(&l->radius[later]);
+        mi__fetch(&l->count[later]);
         const double radius = l->radius[row], reach = squared ? sqrt(radius) : radius;
         int64_t right = l->start[bucket_of(l, l->x[i] + reach)];
         int64_t left = (int64_t)l->start[bucket_of(l, l->x[i] - reach) + 1] - 1;

@@ -52,14 +52,9 @@ static inline real greater(real a, real b) {
 
 /* Asks for what comes 16 KiB after p: processors foresee one stream, but not several at once. */
 static inline void fetch_ahead(const real *p, int64_t count) {
-#ifdef __GNUC__
     uintptr_t at = (uintptr_t)p + 16384, end = at + (uintptr_t)count * sizeof *p;
     for (; at < end; at += 64)
-        __builtin_prefetch((const void *)at);
-#else
-    (void)p;
-    (void)count;
-#endif
+        mi__fetch((const void *)at);
 }
 
 /* Elementwise work smaller than this isn't worth waking a thread up. */

@@ -215,7 +215,7 @@ static void enter_rows(void *arg, int64_t begin, int64_t end) {
         const float *ahead = mi__probe_features(job->s, job->first + MI__MIN(r + AHEAD, end - 1));
         float *y = (float *)job->m->encoder->y[0] + r * d;
         for (int64_t j = 0; j < d; j += LINE)
-            __builtin_prefetch(ahead + j);
+            mi__fetch(ahead + j);
         for (int64_t j = 0; j < d; j++)
             y[j] = (x[j] - mean[j]) * inverse[j];
     }
