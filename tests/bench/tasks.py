@@ -65,14 +65,17 @@ def mean(values):
     return None if None in values else statistics.fmean(values)
 
 
+def number(value):
+    return '%.3f' % value if abs(value) < 1000 else '%.1e' % value
+
+
 def cell(values, truth):
     """The mean over seeds, bold if it is near, and the standard deviation."""
     value = mean(values)
     if value is None:
         return 'failed'
-    text = '%.3f' % value if abs(value) < 1000 else '%.1e' % value
-    text = '**%s**' % text if near(value, truth, SHARE) else text
-    return text + (' (%.3f)' % statistics.stdev(values) if len(values) > 1 else '')
+    text = '**%s**' % number(value) if near(value, truth, SHARE) else number(value)
+    return text + (' (%s)' % number(statistics.stdev(values)) if len(values) > 1 else '')
 
 
 def lines(results, tasks, estimators):

@@ -2863,8 +2863,8 @@ n: samples, 2 or more
 x: [n][dx]; row i belongs together with row i of y
 y: [n][dy]
 gx (out): [n][dx], receives the gradient of the loss by x, before the step; NULL: not
-    wanted. With the critic `gaussian` it is the bound's, which
-    pulls x and y apart
+    wanted. With the critic `gaussian` it is the bound's, which pulls x and y
+    apart
 gy (out): [n][dy], by y; NULL: not wanted
 report (out): its struct_size set by the caller; may be NULL
 Returns MI_OK; MI_E_ARG; MI_E_SHAPE (negatives > n - 1); MI_E_NUMERIC (NaN or infinity in x, y
