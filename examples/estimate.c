@@ -7,7 +7,8 @@
  *     estimate table.csv --x a --y price --given c
  *
  * Columns are named by the first line, or numbered from 1. Those of text are names: only whether
- * two are the same counts. Rows with a missing value in a column that is used are left out. */
+ * two are the same counts. Rows with a missing value in a column that is used are left out. Ctrl-C
+ * stops, and tells what was found so far. */
 #include "columns.h"
 #include "estimate_pairs.h"
 #include "options.h"
@@ -16,10 +17,12 @@
 
 #include <errno.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static struct {
@@ -70,6 +73,18 @@ static const char *file;
 static csv table;
 static kinds marked;
 static mi_context *context;
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int signal_number) {
+    (void)signal_number;
+    interrupted = 1;
+}
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
 
 /* -- estimates --------------------------------------------------------------------------------- */
 
@@ -104,7 +119,22 @@ static int parse_methods(estimate *e) {
     return count;
 }
 
-static mi_estimate_options options_for(int32_t method) {
+typedef struct watch {
+    double begin, shown;
+} watch;
+
+/* Shows how far an estimate is that takes long, and stops it unless it is finished. */
+static int32_t tell(void *user, double done, int64_t total) {
+    watch *w = user;
+    const double time = now();
+    if (time - w->begin > 0.5 && time - w->shown > 0.1) {
+        w->shown = time;
+        report_share(done / (double)total, time - w->begin);
+    }
+    return interrupted && done < (double)total;
+}
+
+static mi_estimate_options options_for(int32_t method, watch *w) {
     static const char *const scales[] = {"default", "none", "standard", "rank"};
     static const char *const bin_kinds[] = {"width", "quantile"};
     static const char *const corrections[] = {"none", "miller-madow", "grassberger"};
@@ -123,12 +153,15 @@ static mi_estimate_options options_for(int32_t method) {
         .resamples = (int32_t)set.resamples,
         .resample = set.bootstrap ? MI_RESAMPLE_BOOTSTRAP : MI_RESAMPLE_HALVES,
         .level = set.level,
-        .permutations = (int32_t)set.permutations};
+        .permutations = (int32_t)set.permutations,
+        .progress = tell,
+        .progress_user = w};
 }
 
 /* I(v[0]; v[1] | v[2]). */
 static void run(estimate *e, variable *const v[3], int64_t n) {
-    const mi_estimate_options o = options_for(e->asked);
+    watch w = {.begin = now()};
+    const mi_estimate_options o = options_for(e->asked, &w);
     mi_samples s[3];
     for (int i = 0; i < 3; i++)
         s[i] = (mi_samples){.struct_size = sizeof s[i],
@@ -170,8 +203,9 @@ static void print_methods_json(variable *const v[3], int64_t n, const estimate *
         json_columns(names[i], &table, v[i]);
         printf(", ");
     }
-    printf("\"unit\": \"%s\", \"dropped\": %lld, \"estimates\": [", set.unit,
-           (long long)(table.rows - n));
+    printf("\"unit\": \"%s\", \"dropped\": %lld, ", set.unit, (long long)(table.rows - n));
+    json_truth("interrupted", interrupted);
+    printf(", \"estimates\": [");
     for (int i = 0; i < methods; i++) {
         printf("%s", i > 0 ? ", " : "");
         json_estimate(&e[i]);
@@ -186,6 +220,7 @@ static bool compare_methods(void) {
     variable *const v[3] = {&x, &y, &z};
     estimate e[ALL_METHODS];
     const int methods = parse_methods(e);
+    int told = 0;
     const int64_t n = variables_fill(&table, v);
     bool any = false;
     for (int i = 0; i < 3; i++)
@@ -195,14 +230,17 @@ static bool compare_methods(void) {
            z.count > 0 ? set.given : "", (long long)n);
     const report r = report_of(9);
     report_head(&r, "asked");
-    for (int i = 0; i < methods; i++) {
-        report_progress("method", i, methods);
-        run(&e[i], v, n);
+    for (; told < methods && !interrupted; told++) {
+        report_progress("method", told, methods);
+        run(&e[told], v, n);
         report_progress("method", methods, methods);
-        report_line(&r, mi_method_name(e[i].asked), &e[i]);
-        any = any || e[i].status == MI_OK;
+        if (e[told].status == MI_E_CANCELLED)
+            break;
+        report_line(&r, mi_method_name(e[told].asked), &e[told]);
+        any = any || e[told].status == MI_OK;
     }
-    print_methods_json(v, n, e, methods);
+    report_interrupted(interrupted);
+    print_methods_json(v, n, e, told);
     for (int i = 0; i < 3; i++)
         free(v[i]->data);
     return any;
@@ -219,7 +257,8 @@ static bool compare_columns(void) {
                            .given = set.given,
                            .method = e[0].asked,
                            .report = report_of(0),
-                           .run = run};
+                           .run = run,
+                           .interrupted = &interrupted};
     if (set.matrix || (set.x == NULL && set.y == NULL))
         return compare_all(&job, set.x, set.out);
     return compare_with(&job, set.x != NULL ? set.x : set.y);
@@ -242,6 +281,10 @@ static void check(int argc, char **argv) {
 
 int main(int argc, char **argv) {
     char message[512];
+    /* Once more ends it at once: a single estimate has no end before its own. */
+    const struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
     check(argc, argv);
     if (!csv_read(file, set.no_header ? 0 : -1, &table, message, sizeof message))
         stop(1, file, message);
@@ -252,5 +295,5 @@ int main(int argc, char **argv) {
     const bool fine = both ? compare_methods() : compare_columns();
     mi_context_destroy(context);
     csv_free(&table);
-    return fine && fflush(stdout) == 0 ? 0 : 1;
+    return interrupted ? 130 : fine && fflush(stdout) == 0 ? 0 : 1;
 }

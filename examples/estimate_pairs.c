@@ -65,7 +65,9 @@ static void print_ranked_json(const pairs_job *job, const variable *target, cons
     json_columns("y", job->table, target);
     printf(", ");
     json_columns("given", job->table, given);
-    printf(", \"unit\": \"%s\", \"columns\": [", job->report.unit);
+    printf(", \"unit\": \"%s\", ", job->report.unit);
+    json_truth("interrupted", *job->interrupted);
+    printf(", \"columns\": [");
     for (int i = 0; i < count; i++) {
         printf("%s{\"name\": ", i > 0 ? ", " : "");
         json_text(job->table->column[r[i].column].name);
@@ -84,16 +86,17 @@ bool compare_with(const pairs_job *job, const char *list) {
     int count = 0;
     if (r == NULL)
         stop(1, list, "out of memory");
-    for (int i = 0; i < table->columns; i++) {
+    for (int i = 0; i < table->columns && !*job->interrupted; i++) {
         if (is_used(&target, i) || is_used(&given, i))
             continue;
         variable v = column_variable(job, i);
         report_progress("column", i, table->columns);
         report_column_kinds(table, &v);
-        r[count++] = (ranked){i, run_pair(job, &v, &target)};
+        r[count] = (ranked){i, run_pair(job, &v, &target)};
+        count += r[count].e.status != MI_E_CANCELLED;
     }
     report_progress("column", table->columns, table->columns);
-    if (count == 0)
+    if (count == 0 && !*job->interrupted)
         stop(2, list, "there is no other column");
     qsort(r, (size_t)count, sizeof *r, by_value);
     report head = job->report;
@@ -102,8 +105,9 @@ bool compare_with(const pairs_job *job, const char *list) {
     report_head(&head, "column");
     for (int i = 0; i < count; i++)
         report_line(&head, table->column[r[i].column].name, &r[i].e);
+    report_interrupted(*job->interrupted);
     print_ranked_json(job, &target, &given, r, count);
-    const bool any = r[0].e.status == MI_OK;
+    const bool any = count > 0 && r[0].e.status == MI_OK;
     free(r);
     return any;
 }
@@ -122,14 +126,17 @@ typedef struct matrix {
 static bool fill_matrix(const pairs_job *job, matrix *m) {
     const int pairs = m->n * (m->n - 1) / 2;
     bool any = false;
+    for (int i = 0; i < m->n * m->n; i++)
+        m->value[i] = NAN;
     for (int i = 0, done = 0; i < m->n; i++) {
-        m->value[i * m->n + i] = NAN;
-        for (int j = 0; j < i; j++, done++) {
+        for (int j = 0; j < i && !*job->interrupted; j++, done++) {
             variable x = column_variable(job, m->columns.column[j]);
             variable y = column_variable(job, m->columns.column[i]);
             report_progress("pair", done, pairs);
             const estimate e = run_pair(job, &x, &y);
             report_progress("pair", pairs, pairs);
+            if (e.status == MI_E_CANCELLED)
+                break;
             if (e.status != MI_OK)
                 printf("%s and %s: %s\n", m->name[j], m->name[i], e.problem);
             m->value[i * m->n + j] = m->value[j * m->n + i] = e.status == MI_OK ? e.r.value : NAN;
@@ -166,7 +173,9 @@ static void print_matrix(const report *r, const matrix *m) {
 static void print_matrix_json(const pairs_job *job, const matrix *m) {
     printf("\n{");
     json_columns("columns", job->table, &m->columns);
-    printf(", \"unit\": \"%s\", \"values\": [", job->report.unit);
+    printf(", \"unit\": \"%s\", ", job->report.unit);
+    json_truth("interrupted", *job->interrupted);
+    printf(", \"values\": [");
     for (int i = 0; i < m->n * m->n; i++) {
         printf("%s", i == 0 ? "[" : i % m->n == 0 ? "], [" : ", ");
         if (isfinite(m->value[i]))
@@ -233,6 +242,7 @@ bool compare_all(const pairs_job *job, const char *list, const char *directory) 
     head.width = longest_name(job->table);
     print_matrix(&head, &m);
     print_warnings(m.warnings);
+    report_interrupted(*job->interrupted);
     if (directory != NULL)
         write_files(job, &m, directory);
     print_matrix_json(job, &m);

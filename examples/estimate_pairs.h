@@ -6,6 +6,8 @@
 
 #include "estimate_report.h"
 
+#include <signal.h>
+
 typedef struct pairs_job {
     const csv *table;
     const kinds *marked;
@@ -14,6 +16,7 @@ typedef struct pairs_job {
     report report;
     /* Fills in I(v[0]; v[1] | v[2]) of n rows. */
     void (*run)(estimate *e, variable *const v[3], int64_t n);
+    const volatile sig_atomic_t *interrupted; /* then what there is so far is told */
 } pairs_job;
 
 /* What every other column tells about those in the list, the most first. False if nothing could be

@@ -13,6 +13,10 @@ void json_number(const char *name, double value) {
         printf("\"%s\": null", name);
 }
 
+void json_truth(const char *name, bool value) {
+    printf("\"%s\": %s", name, value ? "true" : "false");
+}
+
 void json_text(const char *text) {
     putchar('"');
     for (; *text != '\0'; text++)
@@ -93,9 +97,28 @@ void report_line(const report *r, const char *first, const estimate *e) {
             printf("%*s  (%s)\n", r->width, "", mi_warning_text(w));
 }
 
+static char place[64]; /* among several estimates */
+
 void report_progress(const char *what, int done, int of) {
-    if (isatty(2) && of > 1)
-        fprintf(stderr, done < of ? "\r\033[K%s: %d of %d " : "\r\033[K", what, done + 1, of);
+    place[0] = '\0';
+    if (of > 1 && done < of)
+        snprintf(place, sizeof place, "%s: %d of %d ", what, done + 1, of);
+    if (isatty(2))
+        fprintf(stderr, "\r\033[K%s", place);
+}
+
+void report_share(double share, double seconds) {
+    const double left = share > 0 ? seconds / share - seconds : 0;
+    if (!isatty(2))
+        return;
+    fprintf(stderr, "\r\033[K%s%.0f %% ", place, 100 * share);
+    if (share > 0)
+        fprintf(stderr, "%d:%02d left ", (int)left / 60, (int)left % 60);
+}
+
+void report_interrupted(bool interrupted) {
+    if (interrupted)
+        printf("\nInterrupted: this is what there is so far.\n");
 }
 
 void report_column_kinds(const csv *table, const variable *v) {

@@ -30,14 +30,21 @@ void report_name(const char *name, int width);
 /* How many letters a name takes on the screen. */
 int report_letters(const char *name);
 
-/* "what: 3 of 10", on a terminal; done == of wipes it away. */
+/* "what: 3 of 10", on a terminal; done == of wipes it away, and the share behind it. */
 void report_progress(const char *what, int done, int of);
+
+/* How far one of them is, 0 to 1, after so many seconds. */
+void report_share(double share, double seconds);
+
+/* What was not asked any more. */
+void report_interrupted(bool interrupted);
 
 /* Says which columns were taken for names though they look like numbers. */
 void report_column_kinds(const csv *table, const variable *v);
 
 void json_text(const char *text);
 void json_number(const char *name, double value); /* null if it isn't finite */
+void json_truth(const char *name, bool value);
 void json_columns(const char *name, const csv *table, const variable *v);
 void json_estimate(const estimate *e);
 

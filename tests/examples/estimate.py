@@ -4,8 +4,12 @@
 usage: estimate.py PROGRAM"""
 import json
 import math
+import os
 import pathlib
+import pty
 import random
+import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -57,7 +61,9 @@ def check_methods(tap, work):
                name + ' finds what is known', e)
     tap.ok('numbers' in by['ross']['problem'], 'what a method cannot is told', by['ross'])
     tap.ok(all('\n%s ' % name in done.stdout for name in by), 'and all stand in the table', done.stdout)
-    every = last_json(run(path, '--x', 'a', '--y', 'b', '--methods', 'all'))['estimates']
+    done = run(path, '--x', 'a', '--y', 'b', '--methods', 'all')
+    tap.ok(done.stderr == '', 'where no terminal is, nothing is shown', done.stderr)
+    every = last_json(done)['estimates']
     tap.ok(len(every) == 12 and all(e['value'] == by[e['asked']]['value'] for e in every
                                     if e['asked'] in by and 'value' in e), 'all are all, and the same', every)
     tap.ok(abs(next(e for e in every if e['asked'] == 'neural')['value'] - 0.5108) < 0.12, 'a network too', every)
@@ -133,6 +139,50 @@ def check_dialects(tap, work):
            'a slip among numbers is told', done.stdout)
 
 
+def interrupt(text, *args):
+    """Ctrl-C as soon as such a text stands on the terminal. What came out, and all that stood there."""
+    master, terminal = pty.openpty()
+    child = subprocess.Popen([PROGRAM, *map(str, args)], stdout=subprocess.PIPE, stderr=terminal, text=True)
+    os.close(terminal)
+    shown = b''
+    try:
+        while not re.search(text, shown):
+            shown += os.read(master, 1000)
+        child.send_signal(signal.SIGINT)
+        out, _ = child.communicate(timeout=120)
+        while True:
+            shown += os.read(master, 1000)
+    except OSError: # the other end is closed
+        pass
+    finally:
+        child.kill()
+        os.close(master)
+    return subprocess.CompletedProcess(args, child.returncode, out, shown.decode())
+
+
+def check_interrupt(tap, work):
+    path = table(work / 'long.csv', 2000)
+    pair = ['--x', 'a', '--y', 'b', '--permutations', 30, '--threads', 1]
+    plain = last_json(run(path, *pair, '--methods', 'gaussian'))
+    done = interrupt(rb'2 of 2 \d+ % \S+ left ', path, *pair, '--methods', 'gaussian,neural')
+    found = last_json(done)
+    tap.ok(done.returncode == 130 and 'Interrupted' in done.stdout and found['interrupted'], 'Ctrl-C ends with 130', done)
+    tap.ok(re.search(r'method: 2 of 2 \d+ % \d+:\d\d left ', done.stderr) and done.stderr.endswith('\r\033[K'),
+           'what takes long is shown on a terminal, and wiped away', done)
+    tap.ok(found['estimates'] == plain['estimates'] and not plain['interrupted'], 'what was finished is told', done)
+    path, network = table(work / 'quick.csv', 300), ['--methods', 'neural', '--threads', 1]
+    done = interrupt(b'column: 3 of 4', path, '--y', 'b', *network)
+    tap.ok(done.returncode == 130 and last_json(done)['interrupted'] and
+           [c['name'] for c in last_json(done)['columns']] == ['a'], 'columns that were', done)
+    done = interrupt(b'pair: 2 of 6', path, *network, '--out', work / 'cut')
+    values = last_json(done)['values']
+    tap.ok(done.returncode == 130 and last_json(done)['interrupted'] and values[0][1] == values[1][0] > 0.3 and
+           sum(v is None for row in values for v in row) == 14, 'and pairs', done)
+    tap.ok((work / 'cut/matrix.csv').read_text().count('0.') == 2, 'in the files, too', done)
+    done = interrupt(b'column: 1 of 4', path, '--y', 'b', *network)
+    tap.ok(done.returncode == 130 and last_json(done)['columns'] == [], 'none at all', done)
+
+
 def check_mistakes(tap, work):
     def file(name, data):
         path = work / name
@@ -197,6 +247,7 @@ def main():
         check_methods(tap, work)
         check_many(tap, work)
         check_dialects(tap, work)
+        check_interrupt(tap, work)
         check_mistakes(tap, work)
     tap.end()
 
