@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-#define MANY_TIES 0.1     /* share of rows that are another's equal */
+#define MANY_TIES 0.1     /* share of rows that repeat an earlier one */
 #define FEW_COLUMNS 4     /* of all variables together, among which neighbours are near */
 #define LEAST_SAMPLES 200 /* for combinations of columns */
 #define MANY_SAMPLES 2000 /* that a network can learn from */
