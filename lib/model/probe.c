@@ -12,6 +12,7 @@
 #define AHEAD 8                 /* rows */
 #define LINE 16                 /* floats of a line of the cache */
 #define MOST_SAMPLES UINT32_MAX /* that mi__random_below() can shuffle */
+#define LEAST_STEPS 2000        /* few samples make few steps an epoch, and weights go far */
 
 /* -- life ------------------------------------------------------------------------------------- */
 
@@ -25,8 +26,9 @@ static mi_status load_options(mi_probe *p, const mi_probe_options *options) {
         return mi__fail(MI_E_ARG, "raw must be 0 or 1, got %d", o->raw);
     o->seed = o->seed != 0 ? o->seed : p->ctx->options.seed;
     o->batch = o->batch != 0 ? o->batch : 256;
-    o->epochs = o->epochs != 0 ? o->epochs : 50;
-    o->rate = o->rate != 0 ? o->rate : o->layers == NULL ? 3e-3 : 1e-3;
+    p->least_steps = o->epochs != 0 ? 1 : LEAST_STEPS;
+    o->epochs = o->epochs != 0 ? o->epochs : o->layers == NULL ? 20 : 50;
+    o->rate = o->rate != 0 ? o->rate : o->layers == NULL ? 1e-2 : 1e-3;
     if (!(o->rate > 0) || !isfinite(o->rate))
         return mi__fail(MI_E_ARG, "rate must be above 0, got %g", o->rate);
     if (!(o->decay >= 0) || !isfinite(o->decay))
@@ -52,7 +54,11 @@ mi_status mi__probe_encoder(const mi_probe *p, mi_encoder **out) {
                                   .height = 1,
                                   .width = 1,
                                   .channels = (int32_t)p->d};
-    return mi__encoder_create(p->ctx, p->description, &o, mi__kernels_select(), out);
+    MI__TRY(mi__encoder_create(p->ctx, p->description, &o, mi__kernels_select(), out));
+    const mi__layer *layer = (*out)->layer;
+    if ((*out)->layers == 1)
+        memset(layer->param[0].value, 0, (size_t)layer->param[0].count * sizeof(float));
+    return MI_OK;
 }
 
 static mi_status build(mi_probe *p, const mi_probe_options *options) {

@@ -17,6 +17,7 @@ struct mi_probe {
     mi_probe_options options; /* whole; layers are in the description */
     int64_t d;
     int32_t classes;
+    int64_t least_steps; /* of a fit, which takes more epochs where they make fewer */
     char *description;
     int64_t description_size;
     mi__probe_model model; /* encoder NULL: not fitted */
@@ -37,7 +38,8 @@ const float *mi__probe_features(const mi__probe_samples *s, int64_t i);
 /* Whatever is in a model, NULL too. */
 void mi__probe_free_model(const mi_probe *probe, mi__probe_model *model);
 
-/* A network with freshly drawn weights. */
+/* A network with freshly drawn weights. Those of a single layer are 0: whatever is drawn there
+ * would have to be unlearnt, and stays where samples don't tell. */
 mi_status mi__probe_encoder(const mi_probe *probe, mi_encoder **out);
 
 /* Checks a caller's samples and labels; only rows whose label is known are looked at. */

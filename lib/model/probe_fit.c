@@ -71,6 +71,7 @@ typedef struct training {
     mi__probe_samples *s;
     mi__probe_model model;
     mi_optimizer *optimizer;
+    int64_t epochs;
     int64_t steps, most; /* of an epoch; samples of the largest batch */
     int32_t *label;      /* [most] */
     double *loss;        /* [most] */
@@ -83,6 +84,7 @@ static mi_status begin(training *t) {
     int64_t batch = MI__MIN(o->batch, t->s->n);
     t->steps = (t->s->n - 1) / batch + 1;
     t->most = (t->s->n - 1) / t->steps + 1;
+    t->epochs = MI__MAX(o->epochs, (p->least_steps - 1) / t->steps + 1);
     t->label = mi__alloc(p->ctx, t->most, sizeof *t->label);
     t->loss = mi__alloc(p->ctx, t->most, sizeof *t->loss);
     if (t->label == NULL || t->loss == NULL)
@@ -92,7 +94,7 @@ static mi_status begin(training *t) {
                                .rate = o->rate,
                                .decay = o->decay,
                                .schedule = MI_SCHEDULE_COSINE,
-                               .total = o->epochs * t->steps};
+                               .total = t->epochs * t->steps};
     return mi_optimizer_create(t->model.encoder, &oo, &t->optimizer);
 }
 
@@ -123,7 +125,7 @@ static mi_status step(training *t, int64_t first, int64_t n) {
 static mi_status train(training *t) {
     mi__random r = mi__random_at(t->probe->options.seed, MI__STREAM_PROBE, 0);
     const int64_t each = t->s->n / t->steps, more = t->s->n % t->steps;
-    for (int32_t epoch = 0; epoch < t->probe->options.epochs; epoch++) {
+    for (int64_t epoch = 0; epoch < t->epochs; epoch++) {
         mi__random_shuffle(&r, t->s->n, t->s->index);
         t->sum = 0;
         for (int64_t i = 0; i < t->steps; i++)

@@ -202,6 +202,72 @@ START_TEST(the_optimum_does_not_depend_on_the_seed) {
 }
 END_TEST
 
+/* Without options a linear fit ends close to the optimum, be there few samples or many. */
+START_TEST(the_defaults_find_the_optimum) {
+    for (int64_t n = 300; n <= 12000; n *= 40) {
+        data s = clouds(n, 6, 14);
+        mi_probe *plain = make(NULL, 6, 3, (mi_probe_options){0});
+        mi_probe *best =
+            make(NULL, 6, 3, (mi_probe_options){.batch = n, .epochs = 200, .rate = 0.1});
+        double loss = fit(plain, &s).loss, least = fit(best, &s).loss;
+        ck_assert_msg(fabs(loss - least) < 2e-4, "of %d: %g, at best %g", (int)n, loss, least);
+        mi_probe_destroy(plain);
+        mi_probe_destroy(best);
+        free_data(&s);
+    }
+}
+END_TEST
+
+START_TEST(the_defaults_tell_few_samples_apart) {
+    const char *const layers[3] = {NULL, "dense 256", "dense 64, bn, relu"};
+    data s = clouds(600, 6, 15);
+    for (int64_t i = 0; i < s.n * s.d; i++) /* farther apart */
+        s.x[i] +=
+            (float)(4 * pow(10, (double)(i % s.d % 5) - 2) * (i % s.d % 3 == s.label[i / s.d]));
+    for (int i = 0; i < 3; i++) {
+        mi_probe *p = make(NULL, 6, 3, (mi_probe_options){.layers = layers[i]});
+        for (s.n = 30; s.n <= 600; s.n *= 20)
+            ck_assert_double_ge(fit(p, &s).accuracy, 0.995);
+        mi_probe_destroy(p);
+    }
+    free_data(&s);
+}
+END_TEST
+
+START_TEST(a_plain_one_starts_with_even_chances) {
+    data s = clouds(200, 4, 16);
+    mi_probe *p = make(NULL, 4, 3, (mi_probe_options){.epochs = 1});
+    mi_probe_report report = fit(p, &s); /* its loss is that before the only step */
+    ck_assert_double_eq_tol(report.loss, log(3), 1e-6);
+    ck_assert_int_eq(report.steps, 1);
+    mi_probe_destroy(p);
+    free_data(&s);
+}
+END_TEST
+
+START_TEST(it_makes_as_many_steps_as_it_says) {
+    data s = clouds(300, 2, 17);
+    const struct {
+        mi_probe_options o;
+        int64_t steps;
+    } cases[] = {
+        {{0}, 2000},
+        {{.batch = 50}, 2004}, /* 334 epochs of 6 */
+        {{.batch = 1}, 20 * 300},
+        {{.batch = 5, .layers = "dense 2"}, 50 * 60},
+        {{.batch = 50, .layers = "dense 2"}, 2004},
+        {{.batch = 50, .epochs = 3}, 18},
+        {{.batch = 50, .epochs = 3, .layers = "dense 2"}, 18},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mi_probe *p = make(NULL, 2, 3, cases[i].o);
+        ck_assert_int_eq(fit(p, &s).steps, cases[i].steps);
+        mi_probe_destroy(p);
+    }
+    free_data(&s);
+}
+END_TEST
+
 START_TEST(layers_make_it_more_than_linear) {
     enum { N = 512 };
     float x[2 * N];
@@ -273,8 +339,8 @@ END_TEST
 
 START_TEST(a_fit_forgets_the_one_before) {
     data s = clouds(500, 7, 4), other = clouds(300, 7, 5);
-    mi_probe *a = make(NULL, 7, 3, (mi_probe_options){.layers = "dense 9, bn, relu"});
-    mi_probe *b = make(NULL, 7, 3, (mi_probe_options){.layers = "dense 9, bn, relu"});
+    mi_probe *a = make(NULL, 7, 3, (mi_probe_options){.layers = "dense 9, bn, relu", .epochs = 20});
+    mi_probe *b = make(NULL, 7, 3, (mi_probe_options){.layers = "dense 9, bn, relu", .epochs = 20});
     fit(a, &other);
     mi_probe_report first = fit(a, &s), second = fit(b, &s);
     ck_assert_mem_eq(&first, &second, sizeof first);
@@ -501,7 +567,7 @@ START_TEST(an_overflow_changes_nothing) {
     mi_probe_destroy(p);
 
     mi_probe_report report = {.struct_size = sizeof report, .loss = 123};
-    p = make(NULL, 3, 3, (mi_probe_options){.epochs = 3, .raw = 1});
+    p = make(NULL, 3, 3, (mi_probe_options){.epochs = 3, .raw = 1, .layers = "dense 4"});
     fit(p, &s);
     free(before);
     before = predict(p, &s);
@@ -571,6 +637,8 @@ END_TEST
 
 UNIT_MAIN("probe", the_gradient_is_that_of_the_loss, the_loss_is_right_where_probabilities_vanish,
           it_finds_the_optimum_of_a_table, the_optimum_does_not_depend_on_the_seed,
+          the_defaults_find_the_optimum, the_defaults_tell_few_samples_apart,
+          a_plain_one_starts_with_even_chances, it_makes_as_many_steps_as_it_says,
           layers_make_it_more_than_linear, decay_keeps_weights_small, unknown_samples_are_left_out,
           a_fit_forgets_the_one_before, threads_do_not_change_it,
           the_scale_of_features_does_not_matter, constant_features_are_as_if_not_there,

@@ -1375,10 +1375,10 @@ class mi_probe_options(Structure):
     seed: of weights and batches; 0: the context's
     layers: in front of the last one, as encoder.h has them; read at once. NULL: none
     batch: samples of a step at most, all steps having the same number but for one; 0: 256
-    epochs: passes over the samples; 0: 50
+    epochs: passes over the samples; 0: 20, with layers 50, or as many more as make 2000 steps
     raw: 1: features as they are. 0: each is centred and divided by its standard deviation, as
         found by mi_probe_fit(); constant ones are left out
-    rate: of Adam, falling along half a cosine; 0: 3e-3, with layers 1e-3
+    rate: of Adam, falling along half a cosine; 0: 1e-2, with layers 1e-3
     decay: weight decay; 0: none
     """
 
@@ -3361,7 +3361,8 @@ report (out): its struct_size set by the caller; may be NULL
 Returns MI_OK; MI_E_ARG (a label out of range, none known); MI_E_SHAPE; MI_E_NUMERIC (NaN or
     infinity: the message says where; also a rate or features so large that the network
     overflows); MI_E_ABI; MI_E_NOMEM. On failure the probe stays as it was
-Note: epochs n d classes operations without layers. The same at any number of threads.
+Note: epochs n d classes operations without layers, as many epochs as the options tell. The same
+    at any number of threads.
 Since 0.1""",
     ),
     'mi_probe_predict': (

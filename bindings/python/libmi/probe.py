@@ -37,9 +37,9 @@ class Probe(Handle):
     classes : 2 or more
     layers : in front of the last one, as in `Encoder`: 'dense 256', 'dense 200, bn, relu'; None:
         none
-    epochs : passes over the samples; None: 50
+    epochs : passes over the samples; None: 20, with layers 50, or as many more as make 2000 steps
     batch : samples of a step at most; None: 256
-    rate : of Adam, falls along half a cosine; None: 3e-3, with layers 1e-3
+    rate : of Adam, falls along half a cosine; None: 1e-2, with layers 1e-3
     decay : weight decay; None: 0
     raw : 1: features as they are; None: standardised, as found by `fit`, without constant ones
     seed : of weights and batches; None or 0: the context's

@@ -31,12 +31,39 @@ def fitted():
     return probe
 
 
-def test_learns():
-    probe = Probe(D, 3, seed=1, epochs=400)
+@pytest.mark.parametrize('layers', [None, 'dense 256', 'dense 32, bn, relu'])
+def test_learns(layers):
+    probe = Probe(D, 3, layers, seed=1)
     report = probe.fit(X, LABEL)
-    assert report.accuracy == probe.accuracy(X, LABEL) > .9
-    assert 0 < report.loss < .5 and report.steps == 400 * math.ceil(600 / 256)
-    assert probe.accuracy(TEST, TRUTH) > .9
+    assert report.accuracy == probe.accuracy(X, LABEL) > .97
+    assert 0 < report.loss < .1 and report.steps == 2001  # 667 epochs of 3
+    assert probe.accuracy(TEST, TRUTH) > .97
+
+
+def test_starts_with_even_chances():
+    probe = Probe(D, 3, epochs=1, batch=600)
+    assert probe.fit(X, LABEL).loss == pytest.approx(math.log(3))  # as if it guessed
+
+
+@pytest.mark.parametrize('count, make, options', [
+    (600, 'make_blobs', {'n_features': 6, 'cluster_std': 6}),
+    (60, 'make_blobs', {'cluster_std': 2}), (1200, 'load_digits', {'return_X_y': True}),
+    (2000, 'make_classification', {'n_features': 64, 'n_informative': 20, 'n_classes': 10}),
+    (1000, 'make_classification', {'n_informative': 8, 'n_classes': 3, 'weights': [.9, .08]}),
+])
+def test_keeps_up_with_logistic_regression(count, make, options):
+    datasets = pytest.importorskip('sklearn.datasets')
+    from sklearn.linear_model import LogisticRegression
+    if make != 'load_digits':
+        options = {'n_samples': count + 2000, 'random_state': 2, **options}
+    x, y = getattr(datasets, make)(**options)
+    x = ((x - x.mean(axis=0)) / (x.std(axis=0) + 1e-9)).astype(np.float32)
+    order = np.random.default_rng(0).permutation(len(x))
+    train, test = order[:count], order[count:]
+    probe = Probe(x.shape[1], int(y.max()) + 1)
+    probe.fit(x[train], y[train])
+    theirs = LogisticRegression(max_iter=1000).fit(x[train], y[train])
+    assert probe.accuracy(x[test], y[test]) > theirs.score(x[test], y[test]) - .01
 
 
 def test_predictions_agree(fitted):
@@ -83,7 +110,8 @@ def test_layers_learn_more():
     random = np.random.default_rng(4)
     x = random.normal(size=(800, D)).astype(np.float32)
     label = (x[:, 0] * x[:, 1] > 0).astype(np.int32)  # no line tells them apart
-    linear, network = Probe(D, 2, seed=1, epochs=200), Probe(D, 2, 'dense 64, relu', seed=1, epochs=200)
+    linear, network = (Probe(D, 2, layers, seed=1, epochs=200)
+                       for layers in (None, 'dense 64, relu'))
     linear.fit(x, label)
     network.fit(x, label)
     assert linear.accuracy(x, label) < .65 and network.accuracy(x, label) > .9
@@ -93,7 +121,7 @@ def test_options():
     probe = Probe(D, 3, epochs=2, batch=100, rate=.1, decay=.01, raw=1, seed=3)
     assert probe.fit(X, LABEL).steps == 12
     scaled = X * np.float32(1000)
-    standard = Probe(D, 3, seed=1, epochs=400)
+    standard = Probe(D, 3, seed=1)
     standard.fit(scaled, LABEL)
     assert standard.accuracy(TEST * np.float32(1000), TRUTH) > .9
 
@@ -102,7 +130,8 @@ def test_options():
 
 @pytest.mark.parametrize('arguments, options, error, words', [
     ((0, 3), {}, libmi.ArgumentError, '0'), ((D, 1), {}, libmi.ArgumentError, '1'),
-    ((D, 2**31), {}, libmi.ArgumentError, 'classes is'), ((1.5, 3), {}, libmi.ArgumentError, 'd is'),
+    ((D, 2**31), {}, libmi.ArgumentError, 'classes is'),
+    ((1.5, 3), {}, libmi.ArgumentError, 'd is'),
     ((D, 3, 'densely 4'), {}, libmi.FormatError, 'densely'),
     ((D, 3, 7), {}, libmi.ArgumentError, 'layers is 7'),
     ((D, 3), {'epochs': 0}, libmi.ArgumentError, 'epochs is 0'),
@@ -132,7 +161,8 @@ def test_samples_refused(fitted):
             (bad, LABEL, libmi.NumericError, '4'), (X[:, :4], LABEL, libmi.ShapeError, 'needed'),
             (X, LABEL[1:], libmi.ShapeError, 'label has shape'),
             (X.astype(float), LABEL, libmi.DTypeError, 'x is float64'),
-            (X, LABEL + 1, libmi.ArgumentError, '3'), (X, LABEL * 0 - 1, libmi.ArgumentError, 'label'),
+            (X, LABEL + 1, libmi.ArgumentError, '3'),
+            (X, LABEL * 0 - 1, libmi.ArgumentError, 'label'),
             (X, LABEL.astype(float), libmi.DTypeError, 'integers'),
             (X, np.ma.array(LABEL), libmi.DTypeError, r'label\.filled\(-1\)'),
             (X[:0], LABEL[:0], libmi.ArgumentError, '0')):
