@@ -65,6 +65,34 @@ START_TEST(test_random_distributions) {
 }
 END_TEST
 
+/* Each of the orders of four comes as often; and which one it is never changes. */
+START_TEST(test_shuffles) {
+    enum { N = 24000 };
+    mi__random r = mi__random_at(1, 3, 0);
+    int64_t seen[4 * 4 * 4 * 4] = {0}, none = 5, orders = 0;
+    for (int i = 0; i < N; i++) {
+        int64_t order[] = {0, 1, 2, 3};
+        mi__random_shuffle(&r, 4, order);
+        ck_assert_int_eq(1 << order[0] | 1 << order[1] | 1 << order[2] | 1 << order[3], 15);
+        seen[64 * order[0] + 16 * order[1] + 4 * order[2] + order[3]]++;
+    }
+    for (int i = 0; i < 256; i++) {
+        orders += seen[i] > 0;
+        ck_assert(seen[i] == 0 || llabs(seen[i] - N / 24) < 160); /* over 5 standard deviations */
+    }
+    ck_assert_int_eq(orders, 24);
+    mi__random_shuffle(&r, 0, &none);
+    mi__random_shuffle(&r, 1, &none);
+    ck_assert_int_eq(none, 5);
+    int64_t order[] = {0, 1, 2, 3, 4, 5, 6, 7};
+    r = mi__random_at(1, 4, 0);
+    mi__random_shuffle(&r, 8, order);
+    const int64_t known[] = {1, 7, 0, 4, 6, 2, 3, 5};
+    for (int i = 0; i < 8; i++)
+        ck_assert_int_eq(order[i], known[i]);
+}
+END_TEST
+
 /* -- threads ----------------------------------------------------------------------------------- */
 
 static mi_context *context_of(int32_t threads) {
@@ -461,7 +489,7 @@ START_TEST(test_status_names) {
 END_TEST
 
 UNIT_MAIN("base", test_philox_known_answers, test_random_is_its_blocks, test_random_distributions,
-          test_every_index_once, test_ranges_keep_their_grain, test_host_executes,
+          test_shuffles, test_every_index_once, test_ranges_keep_their_grain, test_host_executes,
           test_callers_share_a_context, test_signals_are_left_to_the_host, test_options,
           test_reports, test_context_refuses, test_allocator_balances, test_allocator_refuses,
           test_multiply, test_messages, test_status_names)
