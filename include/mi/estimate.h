@@ -188,10 +188,13 @@ typedef struct mi_estimate_result {
  *         MI_E_NUMERIC (NaN or infinity: the message says where); MI_E_UNSUPPORTED (a method
  *         that can't what is asked: the message says which can); MI_E_CANCELLED (by progress);
  *         MI_E_ABI; MI_E_NOMEM. On failure no output is written
- * @note discrete O(n log n); histogram O(n); gaussian O(n d^2 + d^3), student some ten times that;
- *       neighbours O(n log n) in few columns, O(n^2 d) in many; canonical like gaussian, and such
- *       neighbours; memory O(n d) for all of them. Each resample and each permutation takes that
- *       time again. The same at any number of threads
+ * @note discrete O(n log n); histogram O(n); gaussian O(n d^2 + d^3), copula that after O(n d
+ *       log n) for ranks, student 5 to 15 times copula, or 30 to 120 times gaussian; neighbours
+ *       O(n log n) in few columns, O(n^2 d) in many; canonical like gaussian, and such neighbours;
+ *       neural some seconds, for at most 20000 steps, whatever n; auto as all that compete. Memory
+ *       O(n d) for all of them. Each resample and each permutation takes that time again, but
+ *       permutations of auto train no network unless one was chosen. The same at any number of
+ *       threads, neural (and auto where that competes) as far as a BLAS is. Thread-safe.
  * @note A constant variable gives 0 with a warning, whatever the method
  * @since 0.1
  */
@@ -211,6 +214,8 @@ LIBMI_API LIBMI_NODISCARD mi_status mi_estimate_mi(mi_context *context, const mi
  * @param[out] local   [n], receives each sample's share; NULL: not wanted
  * @param[out] result  its struct_size set by the caller
  * @return as mi_estimate_mi()
+ * @note Time and memory as of the same methods in mi_estimate_mi(): some milliseconds for 10000
+ *       samples in few columns. The same at any number of threads. Thread-safe.
  * @since 0.1
  */
 LIBMI_API LIBMI_NODISCARD mi_status mi_estimate_entropy(mi_context *context, const mi_samples *x,

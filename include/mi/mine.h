@@ -221,6 +221,8 @@ LIBMI_API LIBMI_NODISCARD mi_status mi_mine_scores(mi_mine *mine, int64_t n, con
  * @note Scale and Gaussians that were found stay with the handle: mi_mine_eval() and
  *       mi_mine_scores() take raw samples afterwards, and so do further steps, whose gx and gy are
  *       by what was scaled.
+ * @note The same at any number of threads as far as mi_mine_step() is; covariances of Gaussians go
+ *       through the BLAS.
  * @since 0.1
  */
 LIBMI_API LIBMI_NODISCARD mi_status mi_mine_fit(mi_mine *mine, int64_t n, const float *x,
