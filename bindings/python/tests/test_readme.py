@@ -82,7 +82,7 @@ def test_readme(monkeypatch):
     if SHORT:
         monkeypatch.setattr(libmi.Dataset, 'open', lambda path, split='train':
                             libmi.Dataset.digits(512, first=0 if split == 'train' else 512))
-    assert check('README.md', doubtful=['about 0.999'] if SHORT else []) == 3
+    assert check('README.md', doubtful=['about 0.999'] if SHORT else []) == 5
 
 
 def test_tutorial(tmp_path, monkeypatch):
