@@ -257,6 +257,8 @@ START_TEST(degenerate_numbers) {
         for (int32_t i = 0; i < 4 * (MI_METHOD_CANONICAL + 1); i++) {
             const int32_t m = i / 4;
             const bool noise = i % 4 > 1, entropy = i % 2 > 0;
+            if (m == MI_METHOD_NEURAL && noise)
+                continue; /* it takes long, and noise comes before any method */
             mi_samples x = samples(xs, N, 1), y = samples(ys, N, 1);
             if (m == MI_METHOD_ROSS)
                 y.kind = MI_KIND_DISCRETE;
