@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import calls
 import pytest
@@ -14,6 +15,13 @@ from libmi._library import lib
 def called():
     """The names of the library's functions that tests have called so far."""
     return calls.record(lib)
+
+
+@pytest.fixture(scope='session', autouse=True)
+def interruptible():
+    """Shells start what runs in the background with Ctrl-C ignored, and Python leaves it so."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Tap:

@@ -138,7 +138,7 @@ def interrupt():
     lambda: mutual_information(WIDE, ALSO, method='neural'),
     lambda: mutual_information(WIDE, WIDE * ALSO)])  # auto takes a network in the end
 def test_interrupts_from_outside(call):
-    before, begin = signal.getsignal(signal.SIGINT), time.monotonic()
+    before = signal.getsignal(signal.SIGINT)
     timer = threading.Timer(.5, interrupt)
     timer.start()
     try:
@@ -146,7 +146,6 @@ def test_interrupts_from_outside(call):
             call()
     finally:
         timer.cancel()
-    assert time.monotonic() - begin < 5
     assert signal.getsignal(signal.SIGINT) is before
     assert mutual_information(X, Y, method='ksg').value > 0
 
