@@ -12,7 +12,6 @@
 #define AHEAD 8                 /* rows */
 #define LINE 16                 /* floats of a line of the cache */
 #define MOST_SAMPLES UINT32_MAX /* that mi__random_below() can shuffle */
-#define LEAST_STEPS 2000        /* few samples make few steps an epoch, and weights go far */
 
 /* -- life ------------------------------------------------------------------------------------- */
 
@@ -26,8 +25,6 @@ static mi_status load_options(mi_probe *p, const mi_probe_options *options) {
         return mi__fail(MI_E_ARG, "raw must be 0 or 1, got %d", o->raw);
     o->seed = o->seed != 0 ? o->seed : p->ctx->options.seed;
     o->batch = o->batch != 0 ? o->batch : 256;
-    p->least_steps = o->epochs != 0 ? 1 : LEAST_STEPS;
-    o->epochs = o->epochs != 0 ? o->epochs : o->layers == NULL ? 20 : 50;
     o->rate = o->rate != 0 ? o->rate : o->layers == NULL ? 1e-2 : 1e-3;
     if (!(o->rate > 0) || !isfinite(o->rate))
         return mi__fail(MI_E_ARG, "rate must be above 0, got %g", o->rate);

@@ -14,10 +14,9 @@ typedef struct mi__probe_model {
 
 struct mi_probe {
     mi_context *ctx;
-    mi_probe_options options; /* whole; layers are in the description */
+    mi_probe_options options; /* whole but for epochs; layers are in the description */
     int64_t d;
     int32_t classes;
-    int64_t least_steps; /* of a fit, which takes more epochs where they make fewer */
     char *description;
     int64_t description_size;
     mi__probe_model model; /* encoder NULL: not fitted */

@@ -8,6 +8,7 @@
 #include "../net/optimizer.h"
 
 #include <float.h>
+#include <inttypes.h>
 #include <math.h>
 
 /* -- scale ------------------------------------------------------------------------------------ */
@@ -63,7 +64,25 @@ static mi_status make_model(const mi_probe *p, const mi__probe_samples *s, mi__p
     return mi__probe_encoder(p, &m->encoder);
 }
 
+/* Gradients of a plain probe are no greater than features, and the optimizer keeps their squares:
+ * what is greater than the root of the greatest number would not learn. */
+static mi_status check_raw(const mi_probe *p, const mi__probe_samples *s) {
+    const double most = sqrt(FLT_MAX);
+    for (int64_t i = 0; p->options.raw && i < s->n; i++) {
+        const float *x = mi__probe_features(s, i);
+        for (int64_t j = 0; j < s->d; j++)
+            if (fabsf(x[j]) > most)
+                return mi__fail(MI_E_NUMERIC,
+                                "sample %" PRId64 " has the value %g at position %" PRId64
+                                ": raw features to learn from must be %g at most",
+                                mi__probe_row(s, i), (double)x[j], j, most);
+    }
+    return MI_OK;
+}
+
 /* -- training --------------------------------------------------------------------------------- */
+
+#define LEAST_STEPS 2000 /* few samples make few steps an epoch, and weights go far */
 
 /* A fit on its way. */
 typedef struct training {
@@ -78,18 +97,24 @@ typedef struct training {
     double sum;          /* of the losses of an epoch */
 } training;
 
+static int64_t epochs_of(const training *t) {
+    const int64_t plain = t->model.encoder->layers == 1 ? 20 : 50;
+    const int32_t wanted = t->probe->options.epochs;
+    return wanted != 0 ? wanted : MI__MAX(plain, (LEAST_STEPS - 1) / t->steps + 1);
+}
+
 static mi_status begin(training *t) {
     const mi_probe *p = t->probe;
     const mi_probe_options *o = &p->options;
     int64_t batch = MI__MIN(o->batch, t->s->n);
     t->steps = (t->s->n - 1) / batch + 1;
     t->most = (t->s->n - 1) / t->steps + 1;
-    t->epochs = MI__MAX(o->epochs, (p->least_steps - 1) / t->steps + 1);
     t->label = mi__alloc(p->ctx, t->most, sizeof *t->label);
     t->loss = mi__alloc(p->ctx, t->most, sizeof *t->loss);
     if (t->label == NULL || t->loss == NULL)
         return MI_E_NOMEM;
     MI__TRY(make_model(p, t->s, &t->model));
+    t->epochs = epochs_of(t);
     mi_optimizer_options oo = {.struct_size = sizeof oo,
                                .rate = o->rate,
                                .decay = o->decay,
@@ -135,6 +160,7 @@ static mi_status train(training *t) {
 }
 
 static mi_status fit(mi_probe *p, training *t, mi_probe_report *report) {
+    MI__TRY(check_raw(p, t->s));
     MI__TRY(begin(t));
     MI__TRY(train(t));
     mi_probe_report own = {.struct_size = sizeof own,
