@@ -11,16 +11,12 @@
 #define SAMPLE 255 /* points at most that a pivot is chosen from */
 #define GLANCE 32  /* points that a node's widest column is chosen from */
 
-typedef struct branch {
-    int64_t node, first, leaves;
-} branch;
-
 typedef struct build {
     const mi__space *space;
     mi__tree *tree;
     double *column; /* [d][n] */
     int32_t *row;
-    branch task[2 * TASKS];
+    mi__branch task[2 * TASKS];
     int64_t tasks;
 } build;
 
@@ -120,7 +116,7 @@ static void halve(const build *b, const double *x, int64_t low, int64_t high, in
 /* -- boxes ------------------------------------------------------------------------------------- */
 
 static double *box_of(const mi__tree *t, int64_t node) {
-    return t->box + node * 2 * t->pitch;
+    return t->box + node * 2 * mi__tree_pitch(t->measure.d);
 }
 
 static int64_t first_of(const mi__tree *t, int64_t leaf) {
@@ -148,7 +144,7 @@ static int64_t widest_column(const build *b, int64_t first, int64_t count) {
     return column;
 }
 
-static void fill_leaf(const build *b, const branch *p) {
+static void fill_leaf(const build *b, const mi__branch *p) {
     const mi__tree *t = b->tree;
     const int64_t d = t->measure.d, first = first_of(t, p->first);
     const int64_t count = first_of(t, p->first + 1) - first;
@@ -165,38 +161,34 @@ static void fill_leaf(const build *b, const branch *p) {
         for (int64_t i = count; i < t->room; i++)
             to[i] = MI__NOWHERE;
         box[j] = low;
-        box[t->pitch + j] = high;
+        box[mi__tree_pitch(t->measure.d) + j] = high;
     }
 }
 
-static void join_boxes(const mi__tree *t, const branch *p, const branch half[2]) {
+static void join_boxes(const mi__tree *t, const mi__branch *p, const mi__branch half[2]) {
     double *box = box_of(t, p->node);
     const double *a = box_of(t, half[0].node), *b = box_of(t, half[1].node);
-    for (int64_t j = 0; j < t->pitch; j++) {
+    const int64_t pitch = mi__tree_pitch(t->measure.d);
+    for (int64_t j = 0; j < pitch; j++) {
         box[j] = a[j] < b[j] ? a[j] : b[j];
-        box[t->pitch + j] = a[t->pitch + j] > b[t->pitch + j] ? a[t->pitch + j] : b[t->pitch + j];
+        box[pitch + j] = a[pitch + j] > b[pitch + j] ? a[pitch + j] : b[pitch + j];
     }
 }
 
 /* -- building ---------------------------------------------------------------------------------- */
 
-static void halves_of(const branch *p, branch half[2]) {
-    const int64_t left = p->leaves / 2;
-    half[0] = (branch){p->node + 1, p->first, left};
-    half[1] = (branch){p->node + 2 * left, p->first + left, p->leaves - left};
-}
-
-static void split(const build *b, const branch *p, branch half[2]) {
+static void split(const build *b, const mi__branch *p, mi__branch half[2]) {
     const mi__tree *t = b->tree;
     const int64_t first = first_of(t, p->first), end = first_of(t, p->first + p->leaves);
     const double *x = b->column + widest_column(b, first, end - first) * t->n;
-    halves_of(p, half);
+    half[0] = mi__branch_left(*p);
+    half[1] = mi__branch_right(*p);
     halve(b, x, first, end - 1, first_of(t, half[1].first));
 }
 
 /* As deep as the logarithm of the leaves. */
-static void build_branch(const build *b, const branch *p) {
-    branch half[2];
+static void build_branch(const build *b, const mi__branch *p) {
+    mi__branch half[2];
     if (p->leaves == 1) {
         fill_leaf(b, p);
         return;
@@ -216,7 +208,7 @@ static void build_task(void *arg, int64_t i) {
 /* Task i becomes two, the second behind all the others. */
 static void split_task(void *arg, int64_t i) {
     build *b = arg;
-    branch half[2] = {b->task[i], {0}};
+    mi__branch half[2] = {b->task[i], {0}};
     if (b->task[i].leaves > 1)
         split(b, &b->task[i], half);
     b->task[i] = half[0];
@@ -224,18 +216,17 @@ static void split_task(void *arg, int64_t i) {
 }
 
 /* The boxes above those of the tasks. */
-static void join_tasks(const mi__tree *t, branch p, int64_t tasks) {
-    branch half[2];
+static void join_tasks(const mi__tree *t, mi__branch p, int64_t tasks) {
     if (p.leaves == 1 || tasks == 1)
         return;
-    halves_of(&p, half);
+    const mi__branch half[2] = {mi__branch_left(p), mi__branch_right(p)};
     join_tasks(t, half[0], tasks / 2);
     join_tasks(t, half[1], tasks / 2);
     join_boxes(t, &p, half);
 }
 
 static void build_all(mi_context *ctx, build *b) {
-    const branch root = {0, 0, b->tree->leaves};
+    const mi__branch root = {0, 0, b->tree->leaves};
     b->task[0] = root;
     for (b->tasks = 1; b->tasks < TASKS && b->tasks * LEAST < b->tree->n; b->tasks *= 2)
         mi__parallel_for(ctx, b->tasks, split_task, b);
@@ -259,7 +250,7 @@ static void copy_columns(void *arg, int64_t begin, int64_t end) {
 void mi__tree_free(mi_context *ctx, mi__tree *t) {
     const int64_t d = t->measure.d;
     mi__free(ctx, t->point, t->leaves * d * t->room, sizeof *t->point);
-    mi__free(ctx, t->box, (2 * t->leaves - 1) * 2 * t->pitch, sizeof *t->box);
+    mi__free(ctx, t->box, (2 * t->leaves - 1) * 2 * mi__tree_pitch(t->measure.d), sizeof *t->box);
     mi__free(ctx, t->first, t->leaves + 1, sizeof *t->first);
     mi__free(ctx, t->row, t->n, sizeof *t->row);
     *t = (mi__tree){0};
@@ -268,9 +259,8 @@ void mi__tree_free(mi_context *ctx, mi__tree *t) {
 static mi_status allocate(mi_context *ctx, const mi__space *s, int64_t room, mi__tree *t) {
     *t = (mi__tree){.measure = mi__space_measure(s), .n = s->n, .room = room};
     t->leaves = (s->n + room - 1) / room;
-    t->pitch = (s->d + 3) / 4 * 4;
     t->point = mi__alloc(ctx, t->leaves * s->d * room, sizeof *t->point);
-    t->box = mi__alloc_zero(ctx, (2 * t->leaves - 1) * 2 * t->pitch, sizeof *t->box);
+    t->box = mi__alloc_zero(ctx, (2 * t->leaves - 1) * 2 * mi__tree_pitch(s->d), sizeof *t->box);
     t->first = mi__alloc(ctx, t->leaves + 1, sizeof *t->first);
     t->row = mi__alloc(ctx, s->n, sizeof *t->row);
     const bool good = t->point != NULL && t->box != NULL && t->first != NULL && t->row != NULL;

@@ -46,20 +46,21 @@ static int64_t chunk_end(const query *q, int64_t chunk) {
 /* -- a walk over the leaves that a distance reaches, nearest subtrees first -------------------- */
 
 typedef struct walk {
-    int64_t node, first, leaves;
+    mi__branch at;
     double gap;
 } walk;
 
 /* What a point is from a box at least. */
 static double gap_to(const query *q, int64_t row, int64_t node) {
     const mi__space *s = q->space;
-    const double *box = q->tree.box + node * 2 * q->tree.pitch;
+    const double *box = q->tree.box + node * 2 * mi__tree_pitch(s->d);
+    const int64_t pitch = mi__tree_pitch(s->d);
     double most = 0;
     for (int32_t part = 0; part < s->parts; part++) {
         const double *point = s->part[part] + row * s->width[part];
         double sum = 0;
         for (int64_t j = 0; j < s->width[part]; j++, box++) {
-            const double gap = fmax(fmax(box[0] - point[j], point[j] - box[q->tree.pitch]), 0);
+            const double gap = fmax(fmax(box[0] - point[j], point[j] - box[pitch]), 0);
             sum = s->squared ? sum + gap * gap : fmax(sum, gap);
         }
         most = fmax(most, sum);
@@ -70,12 +71,12 @@ static double gap_to(const query *q, int64_t row, int64_t node) {
 /* Whether all of a box is in each part as near as `most` [parts], or nearer. */
 static bool is_covered(const query *q, int64_t row, int64_t node, const double *most) {
     const mi__space *s = q->space;
-    const double *box = q->tree.box + node * 2 * q->tree.pitch;
+    const double *box = q->tree.box + node * 2 * mi__tree_pitch(s->d);
     for (int32_t part = 0; part < s->parts; part++) {
         const double *point = s->part[part] + row * s->width[part];
         double sum = 0;
         for (int64_t j = 0; j < s->width[part]; j++, box++) {
-            const double far = fmax(point[j] - box[0], box[q->tree.pitch] - point[j]);
+            const double far = fmax(point[j] - box[0], box[mi__tree_pitch(s->d)] - point[j]);
             sum = s->squared ? sum + far * far : fmax(sum, far);
         }
         if (sum > most[part])
@@ -90,15 +91,13 @@ static int64_t next_leaf(const query *q, int64_t row, double bound, const double
                          int *depth) {
     while (*depth > 0) {
         const walk w = stack[--*depth];
-        if (w.gap >= bound || (most != NULL && is_covered(q, row, w.node, most)))
+        if (w.gap >= bound || (most != NULL && is_covered(q, row, w.at.node, most)))
             continue;
-        if (w.leaves == 1)
-            return w.first;
-        const int64_t half = w.leaves / 2;
-        walk left = {w.node + 1, w.first, half, 0};
-        walk right = {w.node + 2 * half, w.first + half, w.leaves - half, 0};
-        left.gap = gap_to(q, row, left.node);
-        right.gap = gap_to(q, row, right.node);
+        if (w.at.leaves == 1)
+            return w.at.first;
+        walk left = {mi__branch_left(w.at), 0}, right = {mi__branch_right(w.at), 0};
+        left.gap = gap_to(q, row, left.at.node);
+        right.gap = gap_to(q, row, right.at.node);
         stack[(*depth)++] = left.gap < right.gap ? right : left;
         stack[(*depth)++] = left.gap < right.gap ? left : right;
     }
@@ -117,7 +116,7 @@ static double kth_of(const query *q, int64_t row, double *room) {
     walk stack[2 * DEPTH];
     int depth = 1;
     mi__least l;
-    stack[0] = (walk){0, 0, t->leaves, 0};
+    stack[0] = (walk){{0, 0, t->leaves}, 0};
     mi__least_begin(&l, q->k, room);
     for (int64_t leaf; (leaf = next_leaf(q, row, l.bound, NULL, stack, &depth)) >= 0;)
         for (int64_t p = t->first[leaf]; p < t->first[leaf + 1]; p++) {
@@ -181,7 +180,7 @@ static void reach_chunk(void *arg, int64_t i) {
         double most[MI__MOST_PARTS] = {0};
         walk stack[2 * DEPTH];
         int depth = 1;
-        stack[0] = (walk){0, 0, t->leaves, 0};
+        stack[0] = (walk){{0, 0, t->leaves}, 0};
         for (int64_t leaf; (leaf = next_leaf(q, row, q->radius[row], most, stack, &depth)) >= 0;)
             for (int64_t o = t->first[leaf]; o < t->first[leaf + 1]; o++)
                 mi__space_widen(s, row, t->row[o], q->radius[row], most);

@@ -54,11 +54,11 @@ INLINE void compare(search *s, const int64_t d, const bool squared, const int32_
 }
 
 /* Down to the leaf; what was left aside comes onto the stack. */
-INLINE int descend(search *s, const int64_t d, subtree *stack) {
-    subtree here = {0, 0, s->tree->leaves};
+INLINE int descend(search *s, const int64_t d, mi__branch *stack) {
+    mi__branch here = {0, 0, s->tree->leaves};
     int depth = 0;
     while (here.leaves > 1) {
-        const subtree left = left_of(here), right = right_of(here);
+        const mi__branch left = mi__branch_left(here), right = mi__branch_right(here);
         const bool on_left = s->leaf < right.first;
         stack[depth++] = on_left ? right : left;
         here = on_left ? left : right;
@@ -67,24 +67,24 @@ INLINE int descend(search *s, const int64_t d, subtree *stack) {
     return depth;
 }
 
-INLINE double gap_of(const search *s, const int64_t d, const bool squared, subtree there) {
-    return least_apart(&s->tree->measure, d, squared, s->box, s->box + pitch_of(d), 1,
+INLINE double gap_of(const search *s, const int64_t d, const bool squared, mi__branch there) {
+    return least_apart(&s->tree->measure, d, squared, s->box, s->box + mi__tree_pitch(d), 1,
                        node_box(s->tree, d, there));
 }
 
 INLINE void search_leaf(search *s, const int64_t d, const bool squared, const int32_t k) {
-    subtree stack[2 * STACK_DEPTH];
+    mi__branch stack[2 * STACK_DEPTH];
     int depth = descend(s, d, stack);
     compare(s, d, squared, k, true, s->leaf);
     while (depth > 0) {
-        const subtree here = stack[--depth];
+        const mi__branch here = stack[--depth];
         if (gap_of(s, d, squared, here) >= s->bound)
             continue;
         if (here.leaves == 1) {
             compare(s, d, squared, k, false, here.first);
             continue;
         }
-        const subtree left = left_of(here), right = right_of(here);
+        const mi__branch left = mi__branch_left(here), right = mi__branch_right(here);
         const bool left_first = gap_of(s, d, squared, left) < gap_of(s, d, squared, right);
         stack[depth++] = left_first ? right : left;
         stack[depth++] = left_first ? left : right;
@@ -148,7 +148,7 @@ INLINE void visit_leaf(visitor *v, const int64_t d, const bool squared, const in
 }
 
 typedef struct ahead {
-    subtree there;
+    mi__branch there;
     double gap;
 } ahead;
 
@@ -161,8 +161,8 @@ INLINE double search_point(const mi__tree *t, const int64_t d, const bool square
     load_query(t, d, leaf, i, query);
     for (int32_t j = 0; j < k; j++)
         best[j] = HUGE_VAL;
-    for (subtree here = {0, 0, t->leaves}; here.leaves > 1;) {
-        const subtree left = left_of(here), right = right_of(here);
+    for (mi__branch here = {0, 0, t->leaves}; here.leaves > 1;) {
+        const mi__branch left = mi__branch_left(here), right = mi__branch_right(here);
         const bool on_left = leaf < right.first;
         stack[depth++] = (ahead){on_left ? right : left, -1};
         here = on_left ? left : right;
@@ -177,7 +177,7 @@ INLINE double search_point(const mi__tree *t, const int64_t d, const bool square
             visit_leaf(&v, d, squared, k, a.there.first, -1, best);
             continue;
         }
-        ahead near = {left_of(a.there), 0}, far = {right_of(a.there), 0};
+        ahead near = {mi__branch_left(a.there), 0}, far = {mi__branch_right(a.there), 0};
         near.gap = gap_to(&v, d, squared, node_box(t, d, near.there));
         far.gap = gap_to(&v, d, squared, node_box(t, d, far.there));
         if (far.gap < near.gap) {

@@ -29,12 +29,30 @@ typedef struct mi__measure {
 typedef struct mi__tree {
     mi__measure measure;
     int64_t n, leaves, room; /* room: of a leaf, a multiple of 8 */
-    int64_t pitch;           /* d, rounded up to a multiple of 4 */
     double *point;           /* [leaves][d][room] */
-    double *box; /* [2 leaves - 1][2][pitch]: the least of each column, the greatest; then zeros */
-    int32_t *first; /* [leaves + 1]: the position of a leaf's first point, at last n */
-    int32_t *row;   /* [n]: the caller's, at each position */
+    double *box;             /* [2 leaves - 1][2][mi__tree_pitch(d)]: the least of each column, the
+                                greatest; then zeros */
+    int32_t *first;          /* [leaves + 1]: the position of a leaf's first point, at last n */
+    int32_t *row;            /* [n]: the caller's, at each position */
 } mi__tree;
+
+static inline int64_t mi__tree_pitch(int64_t d) {
+    return (d + 3) / 4 * 4;
+}
+
+/* A node, with the leaves below it. */
+typedef struct mi__branch {
+    int64_t node, first, leaves;
+} mi__branch;
+
+static inline mi__branch mi__branch_left(mi__branch b) {
+    return (mi__branch){b.node + 1, b.first, b.leaves / 2};
+}
+
+static inline mi__branch mi__branch_right(mi__branch b) {
+    const int64_t left = b.leaves / 2;
+    return (mi__branch){b.node + 2 * left, b.first + left, b.leaves - left};
+}
 
 /* Points in blocks whose coordinates are bytes: the floor of multiples of a step, modulo 256. Two
  * that differ by c, the short way round, are more than c - 1 steps apart. */

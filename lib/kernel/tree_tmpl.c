@@ -26,11 +26,6 @@ INLINE wide wide_apart(const mi__measure *m, const int64_t d, const bool squared
     return most;
 }
 
-/* How far the greatest coordinates of a box are behind the least. */
-INLINE int64_t pitch_of(const int64_t d) {
-    return (d + 3) / 4 * 4;
-}
-
 INLINE double larger(double a, double b) {
     return a > b ? a : b;
 }
@@ -39,13 +34,14 @@ INLINE double larger(double a, double b) {
  * first box is from `low` to `high`, whose coordinates are `step` apart. */
 INLINE double least_apart(const mi__measure *m, const int64_t d, const bool squared,
                           const double *low, const double *high, int64_t step, const double *cell) {
+    const double *cell_high = cell + mi__tree_pitch(d);
     double most = 0;
     int64_t j = 0;
     for (int32_t part = 0; part < (squared ? m->parts : 1); part++) {
         double sum = 0;
         for (; j < (squared ? m->end[part] : d); j++) {
             const double gap =
-                larger(larger(cell[j] - high[j * step], low[j * step] - cell[pitch_of(d) + j]), 0);
+                larger(larger(cell[j] - high[j * step], low[j * step] - cell_high[j]), 0);
             sum = squared ? sum + gap * gap : larger(sum, gap);
         }
         most = larger(most, sum);
@@ -62,7 +58,7 @@ INLINE double most_apart(const mi__measure *m, const int64_t d, const bool squar
         double sum = 0;
         for (; j < (squared ? m->end[part] : d); j++) {
             const double reach =
-                larger(cell[pitch_of(d) + j] - point[j * step], point[j * step] - cell[j]);
+                larger(cell[mi__tree_pitch(d) + j] - point[j * step], point[j * step] - cell[j]);
             sum = squared ? sum + reach * reach : larger(sum, reach);
         }
         most = larger(most, sum);
@@ -72,23 +68,10 @@ INLINE double most_apart(const mi__measure *m, const int64_t d, const bool squar
 
 /* -- a tree's nodes ---------------------------------------------------------------------------- */
 
-typedef struct subtree {
-    int64_t node, first, leaves;
-} subtree;
-
 #define STACK_DEPTH 40 /* of a tree with 2^31 leaves, and some */
 
-INLINE subtree left_of(subtree s) {
-    return (subtree){s.node + 1, s.first, s.leaves / 2};
-}
-
-INLINE subtree right_of(subtree s) {
-    const int64_t left = s.leaves / 2;
-    return (subtree){s.node + 2 * left, s.first + left, s.leaves - left};
-}
-
-INLINE const double *node_box(const mi__tree *t, const int64_t d, subtree s) {
-    return t->box + s.node * 2 * pitch_of(d);
+INLINE const double *node_box(const mi__tree *t, const int64_t d, mi__branch s) {
+    return t->box + s.node * 2 * mi__tree_pitch(d);
 }
 
 INLINE const double *leaf_points(const mi__tree *t, const int64_t d, int64_t leaf) {
@@ -105,7 +88,7 @@ typedef struct visitor {
 
 /* What the query is from a box at least. */
 INLINE double gap_to(const visitor *v, const int64_t d, const bool squared, const double *cell) {
-    const int64_t pitch = pitch_of(d);
+    const int64_t pitch = mi__tree_pitch(d);
     if (squared)
         return least_apart(&v->tree->measure, d, true, v->query, v->query, 1, cell);
     quad most = quad_of(0);
@@ -119,7 +102,7 @@ INLINE double gap_to(const visitor *v, const int64_t d, const bool squared, cons
 
 /* Whether all of a box is nearer than the bound. */
 INLINE bool is_within(const visitor *v, const int64_t d, const bool squared, const double *cell) {
-    const int64_t pitch = pitch_of(d);
+    const int64_t pitch = mi__tree_pitch(d);
     if (squared)
         return most_apart(&v->tree->measure, d, true, v->query, 1, cell) < v->bound;
     quad most = quad_of(0);
@@ -150,7 +133,7 @@ INLINE void load_query(const mi__tree *t, const int64_t d, int64_t leaf, int64_t
     const double *point = leaf_points(t, d, leaf) + i;
     for (int64_t j = 0; j < d; j++)
         query[j] = point[j * t->room];
-    for (int64_t j = d; j < pitch_of(d); j++)
+    for (int64_t j = d; j < mi__tree_pitch(d); j++)
         query[j] = 0;
 }
 
@@ -160,13 +143,13 @@ INLINE int32_t count_point(const mi__tree *t, const int64_t d, const bool square
                            int64_t i, double radius) {
     double query[MI__MOST_COLUMNS];
     visitor v = {t, query, radius};
-    subtree stack[2 * STACK_DEPTH];
+    mi__branch stack[2 * STACK_DEPTH];
     int depth = 1;
     int64_t near = 0;
     load_query(t, d, leaf, i, query);
-    stack[0] = (subtree){0, 0, t->leaves};
+    stack[0] = (mi__branch){0, 0, t->leaves};
     while (depth > 0) {
-        const subtree here = stack[--depth];
+        const mi__branch here = stack[--depth];
         const double *cell = node_box(t, d, here);
         if (gap_to(&v, d, squared, cell) >= radius)
             continue;
@@ -178,8 +161,8 @@ INLINE int32_t count_point(const mi__tree *t, const int64_t d, const bool square
             for (int64_t p = 0; p < count; p += 8)
                 near += __builtin_popcount(nearer_of(&v, d, squared, points + p, NULL));
         } else {
-            stack[depth++] = left_of(here);
-            stack[depth++] = right_of(here);
+            stack[depth++] = mi__branch_left(here);
+            stack[depth++] = mi__branch_right(here);
         }
     }
     return (int32_t)near;
