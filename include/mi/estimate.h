@@ -185,9 +185,9 @@ typedef struct mi_estimate_result {
  *                     corrections of bias (gaussian, student: all but for them); NULL: not wanted
  * @param[out] result  its struct_size set by the caller
  * @return MI_OK; MI_E_ARG (a member out of range, k >= n, ...); MI_E_SHAPE (n differs);
- *         MI_E_NUMERIC (NaN or infinity: the message says where); MI_E_UNSUPPORTED (a method
- *         that can't what is asked: the message says which can); MI_E_CANCELLED (by progress);
- *         MI_E_ABI; MI_E_NOMEM. On failure no output is written
+ *         MI_E_NUMERIC (NaN or infinity: the message says where; noise that makes one);
+ *         MI_E_UNSUPPORTED (a method that can't what is asked: the message says which can);
+ *         MI_E_CANCELLED (by progress); MI_E_ABI; MI_E_NOMEM. On failure no output is written
  * @note discrete O(n log n); histogram O(n); gaussian O(n d^2 + d^3), copula that after O(n d
  *       log n) for ranks, student 5 to 15 times copula, or 30 to 120 times gaussian; neighbours
  *       O(n log n) in few columns, O(n^2 d) in many; canonical like gaussian, and such neighbours;

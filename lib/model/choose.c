@@ -106,9 +106,12 @@ static mi_status choose_copula(const mi__question *q, int32_t *method) {
     return MI_OK;
 }
 
-/* Methods without a shape, the quickest first. */
-static int choose_rivals(const mi__question *q, bool networks, int32_t rival[2]) {
+/* Methods without a shape, the quickest first. Networks take long and seldom win: where a method
+ * was chosen before, they take part only if it was one of them. */
+static int choose_rivals(const mi__question *q, int32_t rival[2]) {
     const int64_t n = q->x.n, far = 4 * (int64_t)q->options->k;
+    const int32_t before = q->options->method;
+    const bool networks = before == MI_METHOD_AUTO || before == MI_METHOD_NEURAL;
     const bool near = q->x.d + q->y.d + q->z.d <= FEW_COLUMNS || q->z.d > 0;
     const bool canonical = !near && n >= MI__MAX(LEAST_SAMPLES, 2 * far);
     rival[0] = canonical ? MI_METHOD_CANONICAL : MI_METHOD_KSG;
@@ -117,9 +120,9 @@ static int choose_rivals(const mi__question *q, bool networks, int32_t rival[2])
 }
 
 /* Leaves the best in best[0]; best[1] has room for the others. */
-static mi_status compete(const mi__question *q, bool networks, candidate *best, int32_t *warnings) {
+static mi_status compete(const mi__question *q, candidate *best, int32_t *warnings) {
     int32_t rival[2];
-    const int rivals = choose_rivals(q, networks, rival);
+    const int rivals = choose_rivals(q, rival);
     MI__TRY(choose_copula(q, &best[0].method));
     if (best[0].method != MI_METHOD_AUTO)
         MI__TRY(run(q, &best[0]));
@@ -140,7 +143,7 @@ static mi_status compete(const mi__question *q, bool networks, candidate *best, 
     return MI_OK;
 }
 
-static mi_status choose(const mi__question *q, bool networks, int32_t *method, mi__answer *answer) {
+mi_status mi__choose_by_values(const mi__question *q, int32_t *method, mi__answer *answer) {
     const int64_t n = q->x.n;
     double *room = mi__alloc(q->ctx, 4 * n, sizeof *room);
     if (room == NULL)
@@ -148,7 +151,7 @@ static mi_status choose(const mi__question *q, bool networks, int32_t *method, m
     candidate best[2] = {{.local = room, .plain = room + n},
                          {.local = room + 2 * n, .plain = room + 3 * n}};
     int32_t warnings = 0;
-    mi_status status = compete(q, networks, best, &warnings);
+    mi_status status = compete(q, best, &warnings);
     if (status == MI_OK) {
         *method = best[0].method;
         *answer = best[0].answer;
@@ -160,11 +163,7 @@ static mi_status choose(const mi__question *q, bool networks, int32_t *method, m
     return status;
 }
 
-mi_status mi__choose_by_values(const mi__question *q, int32_t *method, mi__answer *answer) {
-    return choose(q, true, method, answer);
-}
-
 mi_status mi__estimate_auto(const mi__question *q, mi__answer *answer) {
     int32_t method;
-    return choose(q, q->options->method == MI_METHOD_NEURAL, &method, answer);
+    return mi__choose_by_values(q, &method, answer);
 }

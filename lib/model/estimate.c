@@ -172,7 +172,7 @@ static mi_status check_question(const job *j) {
                         "ross takes one discrete variable and one of numbers, both are %s",
                         j->rows[X].discrete ? "discrete: discrete and gao can"
                                             : "numbers: ksg, ksg2 and gao can");
-    return MI_OK;
+    return o->method == MI_METHOD_AUTO ? MI_OK : check_halves(j);
 }
 
 /* Whether a variable's rows are names to the method, and so have no scale. */
@@ -227,8 +227,6 @@ static mi_status estimate(job *j) {
     const mi__question q = question(j);
     mi__answer answer;
     MI__TRY(mi__resample_check(&q));
-    if (!by_values && !constant(j))
-        MI__TRY(check_halves(j));
     j->progress.total = 1 + mi__resample_count(o);
     MI__TRY(mi__progress_tell(&q, 0));
     if (by_values)

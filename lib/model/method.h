@@ -39,8 +39,7 @@ mi_status mi__choose_by_kinds(const mi__question *question, int32_t *method);
 /* Tries methods on columns that have normal scores, and answers by the best. */
 mi_status mi__choose_by_values(const mi__question *question, int32_t *method, mi__answer *answer);
 
-/* The value of the same. Networks, which take long and seldom win, take part only where options
- * ask for one. */
+/* The value of the same. */
 mi__estimator mi__estimate_auto;
 
 /* -- neural.c ---------------------------------------------------------------------------------- */
