@@ -12,17 +12,16 @@
 #include "columns.h"
 #include "estimate_pairs.h"
 #include "options.h"
+#include "watch.h"
 
 #include <mi/mi.h>
 
 #include <errno.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 static struct {
@@ -73,19 +72,6 @@ static const char *file;
 static csv table;
 static kinds marked;
 static mi_context *context;
-static volatile sig_atomic_t interrupted;
-
-static void on_interrupt(int signal_number) {
-    (void)signal_number;
-    interrupted = 1;
-}
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* -- estimates --------------------------------------------------------------------------------- */
 
 static int32_t word_among(const char *word, const char *const *words, int32_t count,
@@ -257,8 +243,7 @@ static bool compare_columns(void) {
                            .given = set.given,
                            .method = e[0].asked,
                            .report = report_of(0),
-                           .run = run,
-                           .interrupted = &interrupted};
+                           .run = run};
     if (set.matrix || (set.x == NULL && set.y == NULL))
         return compare_all(&job, set.x, set.out);
     return compare_with(&job, set.x != NULL ? set.x : set.y);
@@ -282,9 +267,7 @@ static void check(int argc, char **argv) {
 int main(int argc, char **argv) {
     char message[512];
     /* Once more ends it at once: a single estimate has no end before its own. */
-    const struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    watch_interrupts();
     check(argc, argv);
     if (!csv_read(file, set.no_header ? 0 : -1, &table, message, sizeof message))
         stop(1, file, message);

@@ -3,6 +3,7 @@
 
 #include "heatmap.h"
 #include "options.h"
+#include "watch.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -66,7 +67,7 @@ static void print_ranked_json(const pairs_job *job, const variable *target, cons
     printf(", ");
     json_columns("given", job->table, given);
     printf(", \"unit\": \"%s\", ", job->report.unit);
-    json_truth("interrupted", *job->interrupted);
+    json_truth("interrupted", interrupted);
     printf(", \"columns\": [");
     for (int i = 0; i < count; i++) {
         printf("%s{\"name\": ", i > 0 ? ", " : "");
@@ -86,7 +87,7 @@ bool compare_with(const pairs_job *job, const char *list) {
     int count = 0;
     if (r == NULL)
         stop(1, list, "out of memory");
-    for (int i = 0; i < table->columns && !*job->interrupted; i++) {
+    for (int i = 0; i < table->columns && !interrupted; i++) {
         if (is_used(&target, i) || is_used(&given, i))
             continue;
         variable v = column_variable(job, i);
@@ -96,7 +97,7 @@ bool compare_with(const pairs_job *job, const char *list) {
         count += r[count].e.status != MI_E_CANCELLED;
     }
     report_progress("column", table->columns, table->columns);
-    if (count == 0 && !*job->interrupted)
+    if (count == 0 && !interrupted)
         stop(2, list, "there is no other column");
     qsort(r, (size_t)count, sizeof *r, by_value);
     report head = job->report;
@@ -105,7 +106,7 @@ bool compare_with(const pairs_job *job, const char *list) {
     report_head(&head, "column");
     for (int i = 0; i < count; i++)
         report_line(&head, table->column[r[i].column].name, &r[i].e);
-    report_interrupted(*job->interrupted);
+    report_interrupted(interrupted);
     print_ranked_json(job, &target, &given, r, count);
     const bool any = count > 0 && r[0].e.status == MI_OK;
     free(r);
@@ -129,7 +130,7 @@ static bool fill_matrix(const pairs_job *job, matrix *m) {
     for (int i = 0; i < m->n * m->n; i++)
         m->value[i] = NAN;
     for (int i = 0, done = 0; i < m->n; i++) {
-        for (int j = 0; j < i && !*job->interrupted; j++, done++) {
+        for (int j = 0; j < i && !interrupted; j++, done++) {
             variable x = column_variable(job, m->columns.column[j]);
             variable y = column_variable(job, m->columns.column[i]);
             report_progress("pair", done, pairs);
@@ -174,7 +175,7 @@ static void print_matrix_json(const pairs_job *job, const matrix *m) {
     printf("\n{");
     json_columns("columns", job->table, &m->columns);
     printf(", \"unit\": \"%s\", ", job->report.unit);
-    json_truth("interrupted", *job->interrupted);
+    json_truth("interrupted", interrupted);
     printf(", \"values\": [");
     for (int i = 0; i < m->n * m->n; i++) {
         printf("%s", i == 0 ? "[" : i % m->n == 0 ? "], [" : ", ");
@@ -242,7 +243,7 @@ bool compare_all(const pairs_job *job, const char *list, const char *directory) 
     head.width = longest_name(job->table);
     print_matrix(&head, &m);
     print_warnings(m.warnings);
-    report_interrupted(*job->interrupted);
+    report_interrupted(interrupted);
     if (directory != NULL)
         write_files(job, &m, directory);
     print_matrix_json(job, &m);

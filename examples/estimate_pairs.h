@@ -2,11 +2,9 @@
 #ifndef EXAMPLES_ESTIMATE_PAIRS_H
 #define EXAMPLES_ESTIMATE_PAIRS_H
 
-/* Many columns at once. */
+/* Many columns at once. Where Ctrl-C was noted (watch.h), they tell what there is so far. */
 
 #include "estimate_report.h"
-
-#include <signal.h>
 
 typedef struct pairs_job {
     const csv *table;
@@ -16,7 +14,6 @@ typedef struct pairs_job {
     report report;
     /* Fills in I(v[0]; v[1] | v[2]) of n rows. */
     void (*run)(estimate *e, variable *const v[3], int64_t n);
-    const volatile sig_atomic_t *interrupted; /* then what there is so far is told */
 } pairs_job;
 
 /* What every other column tells about those in the list, the most first. False if nothing could be

@@ -9,16 +9,15 @@
  * Labels are read to measure the result, never to learn or to choose. */
 #include "options.h"
 #include "pictures.h"
+#include "watch.h"
 
 #include <mi/mi.h>
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 static struct {
@@ -74,19 +73,6 @@ static const option options[] = {
 
 #define RESTART_BATCHES 80  /* enough to know the joint matrix of 50 clusters well */
 #define MEASURE_BATCHES 100 /* and the losses of heads to a thousandth of a nat */
-
-static volatile sig_atomic_t interrupted;
-
-static void on_interrupt(int signal_number) {
-    (void)signal_number;
-    interrupted = 1;
-}
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void *room(size_t count, size_t size) {
     void *memory = calloc(count, size);
@@ -302,9 +288,7 @@ static void report(const run *r, double seconds) {
 
 int main(int argc, char **argv) {
     options_parse("iic", "Sorts images into classes without a label.", options, argc, argv);
-    struct sigaction action = {.sa_handler = on_interrupt};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    watch_interrupts();
 
     run r = {0};
     build(&r);

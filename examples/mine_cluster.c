@@ -10,17 +10,16 @@
  * on the codes of training images and scored on those of test images. */
 #include "code_pictures.h"
 #include "options.h"
+#include "watch.h"
 
 #include <mi/mi.h>
 
 #include <errno.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 static struct {
@@ -70,19 +69,6 @@ static const option options[] = {
 };
 
 #define PART 1000 /* images that are encoded at a time */
-
-static volatile sig_atomic_t interrupted;
-
-static void on_interrupt(int signal_number) {
-    (void)signal_number;
-    interrupted = 1;
-}
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void fail(const char *problem, const char *which) {
     fprintf(stderr, "mine_cluster: %s: %s\n", which, problem);
@@ -383,9 +369,7 @@ int main(int argc, char **argv) {
     options_parse("mine_cluster",
                   "Learns codes of images by the information that they have about their twins'.",
                   options, argc, argv);
-    struct sigaction action = {.sa_handler = on_interrupt};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    watch_interrupts();
 
     run r = {0};
     build(&r);

@@ -9,17 +9,16 @@
  * The loop is the host's: fresh samples for every step. */
 #include "curve.h"
 #include "options.h"
+#include "watch.h"
 
 #include <mi/mi.h>
 
 #include <errno.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 static struct {
@@ -59,19 +58,6 @@ enum { CELLS = 100, HISTOGRAM = 1000000, EVALUATIONS = 50 };
  * from. */
 #define HELD_OUT ((uint64_t)1 << 40)
 #define OF_HISTOGRAM ((uint64_t)1 << 41)
-
-static volatile sig_atomic_t interrupted;
-
-static void on_interrupt(int signal_number) {
-    (void)signal_number;
-    interrupted = 1;
-}
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void *room(size_t count, size_t size) {
     void *memory = calloc(count, size);
@@ -251,9 +237,7 @@ int main(int argc, char **argv) {
     options_parse("mine_gaussian",
                   "The mutual information of correlated Gaussians: exact, histogram, network.",
                   options, argc, argv);
-    struct sigaction action = {.sa_handler = on_interrupt};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    watch_interrupts();
 
     run r = {0};
     build(&r);
