@@ -24,7 +24,7 @@ _ENUMS = {'method': 'mi_method', 'unit': 'mi_unit', 'scale': 'mi_scale', 'metric
 _ZEROS = {'k': None, 'bins': None, 'level': None}
 _MANY = {'resamples': 100, 'permutations': 199}  # of those that are wanted as True
 _LEVEL = 0.95
-_NETWORK = 1000  # samples at least for which auto may train one
+_MANY_SAMPLES = 1000  # for which auto may take a while
 
 
 class EstimateWarning(UserWarning):
@@ -116,10 +116,10 @@ def _told(result: _abi.mi_estimate_result, options: _abi.mi_estimate_options,
 def _run(call: Callable[[], int], options: _abi.mi_estimate_options, n: int,
          progress: bool | Callable[[float, int], object] | None) -> None:
     """A call that can be stopped if it may take long; else there is no need to get ready for it."""
-    network = options.method == _abi.MI_METHOD_NEURAL or (
-        options.method == _abi.MI_METHOD_AUTO and n >= _NETWORK)
+    slow = options.method == _abi.MI_METHOD_NEURAL or (
+        options.method == _abi.MI_METHOD_AUTO and n >= _MANY_SAMPLES)
     told = bool(progress) or callable(progress)
-    if not (told or network or options.resamples or options.permutations):
+    if not (told or slow or options.resamples or options.permutations):
         check(call())
         return
     with _Watch(progress) as watch:

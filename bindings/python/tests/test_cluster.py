@@ -11,6 +11,7 @@ import threading
 
 import numpy as np
 import pytest
+from terminal import Terminal
 
 import libmi
 from libmi import Cluster, Dataset, Encoder, Optimizer, Pairs
@@ -409,11 +410,6 @@ def test_csv_is_tried_before_the_training(digits, tmp_path):
         with pytest.raises(libmi.FileError, match=f"csv is '{path}', which cannot be written: "):
             fit(cluster, pairs, 1, csv=path)
     assert pairs.position == 0 and list(tmp_path.iterdir()) == [folder]
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
 
 
 def test_lines_without_tqdm(digits, monkeypatch):

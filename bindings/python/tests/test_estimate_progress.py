@@ -2,15 +2,14 @@
 """Long estimates: what is heard of them, and how they are stopped."""
 import _thread
 import gc
-import io
 import signal
 import sys
 import threading
-import time
 import weakref
 
 import numpy as np
 import pytest
+from terminal import Terminal
 
 import libmi
 from libmi import entropy, mutual_information
@@ -71,11 +70,6 @@ def test_scores_of_features():
     scores = score(columns, Y, method='gaussian', permutations=5, progress=heard)
     assert (scores[0] == score(columns, Y, method='gaussian')).all()
     assert heard.count((0, 6)) == heard.count((6, 6)) == 2
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
 
 
 def test_a_line_of_progress(monkeypatch, capfd):

@@ -2,7 +2,6 @@
 """Critics: what they learn of Gaussians, gradients, files, and the loop with its interrupts."""
 import _thread
 import gc
-import io
 import math
 import signal
 import sys
@@ -12,6 +11,7 @@ import weakref
 
 import numpy as np
 import pytest
+from terminal import Terminal
 
 import libmi
 from libmi import Mine
@@ -322,11 +322,6 @@ def test_fits_at_once():
     for thread in threads:
         thread.join()
     assert len(results) == 2 and results[0] == results[1]
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
 
 
 def test_a_line_of_progress(monkeypatch, capfd):
