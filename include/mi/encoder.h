@@ -5,7 +5,7 @@
 /** @file
  * Networks from a line of text: a trunk of layers, and any number of heads on it.
  *
- *     encoder = preset | layers , [ "|" heads ]
+ *     encoder = preset [ "," layers ] | layers , [ "|" heads ]
  *     layers  = layer { "," layer }
  *     heads   = head { "," head }
  *     head    = [ count "x" ] ( "softmax" | "linear" ) classes
@@ -15,19 +15,28 @@
  *                        given), S 1 to 8 (1), P zeros on each side, less than K ((K - 1) / 2,
  *                        so that 3x3 keeps the size, and 4x4 stride 2 halves an even one)
  *     bn                 batch normalisation, with scale and shift
+ *     ln                 layer normalisation over the channels of each position, without them
  *     relu
  *     leaky [slope]      leaky ReLU, slope 0.01 unless given
  *     maxpool | avgpool  2 x 2, stride 2; an odd last row or column is left out
  *     gap                global average: one number a channel
  *     gmp                global maximum, likewise
  *     dense N            fully connected, with bias; flattens what comes in
+ *     residual(layers)   adds what goes in to what comes out; if their shapes differ, what goes in
+ *                        is projected by a 1x1 convolution, with a stride, without bias
+ *     tap                nothing: the map here can be read, and may have a gradient of its own,
+ *                        beside the features (mi_encoder_tap()). 4 at most
  *
  *     vgg-f              conv 64, bn, relu, maxpool, then the same with 128 and
  *                        256, then conv 512, bn, relu
  *     vgg-11             the 8 convolutions of VGG-11 with bn and relu
  *     small              vgg-f with 16, 32, 64, 128 channels
- *     infomax            conv 64 4x4 stride 2, bn, relu, then the same with 128 and
+ *     infomax            conv 64 4x4 stride 2, bn, relu, then the same with 128, tap, and with
  *                        256, then dense 1024, bn, relu: the encoder of Deep InfoMax
+ *     infomax-pool       conv 64, bn, leaky 0.2, maxpool, then the same with 128 and 256, tap,
+ *                        then conv 256, bn, leaky 0.2 twice, gmp
+ *     infomax-residual   conv 64, bn, relu, then three times conv, bn, relu, maxpool and a residual
+ *                        of two conv, bn, relu, with 128, 256, tap, 512, then gap
  *     mlp                dense 256, relu, dense 256, relu
  *
  * For instance "vgg-f | 5 x softmax 10, softmax 50", "small, gap, dense 64", or
@@ -37,8 +46,9 @@
  * Spaces don't matter, except between words and numbers.
  *
  * The architecture vgg-f is that of the VGG family: K. Simonyan, A. Zisserman,
- * ICLR 2015. Batch normalisation: S. Ioffe, C. Szegedy, ICML 2015. Deep InfoMax:
- * R. D. Hjelm et al., ICLR 2019.
+ * ICLR 2015. Batch normalisation: S. Ioffe, C. Szegedy, ICML 2015. Layer normalisation: J. Ba,
+ * J. Kiros, G. Hinton, 2016. Residuals: K. He et al., CVPR 2016. Deep InfoMax: R. D. Hjelm et al.,
+ * ICLR 2019.
  */
 
 #include "context.h"
@@ -167,12 +177,14 @@ LIBMI_API LIBMI_NODISCARD mi_status mi_encoder_memory(const mi_encoder *encoder,
                                                       int64_t n, int64_t *bytes);
 
 /**
- * Copies out what the last forward computed. A backward leaves it alone.
+ * Copies out what the last forward computed.
  *
  * @param encoder   the encoder
- * @param head      0 to heads - 1; -1: the trunk's features
- * @param[out] y    [n][classes] or [n][features]; softmax heads give probabilities
- * @return MI_OK; MI_E_ARG; MI_E_STATE (no forward yet, or the last one failed)
+ * @param head      0 to heads - 1; -1: the trunk's features; -2 - t: the map at tap t
+ * @param[out] y    [n][classes], [n][features] or [n][height][width][channels]; softmax heads give
+ *                  probabilities
+ * @return MI_OK; MI_E_ARG; MI_E_STATE (no forward yet, or the last one failed; a tap, after a
+ *         backward, which uses the maps up)
  * @since 0.1
  */
 LIBMI_API LIBMI_NODISCARD mi_status mi_encoder_output(const mi_encoder *encoder, int32_t head,
@@ -209,11 +221,47 @@ LIBMI_API int32_t mi_encoder_heads(const mi_encoder *encoder);
  * How many outputs a head has.
  *
  * @param encoder  the encoder
- * @param head     0 to heads - 1; -1: the trunk
- * @return classes or features; 0 if there is no such head
+ * @param head     0 to heads - 1; -1: the trunk; -2 - t: tap t
+ * @return classes, features or the numbers of the map; 0 if there is no such head
  * @since 0.1
  */
 LIBMI_API int64_t mi_encoder_width(const mi_encoder *encoder, int32_t head);
+
+/**
+ * How many taps there are.
+ *
+ * @param encoder  the encoder
+ * @return 0 to 4; 0 for NULL
+ * @since 0.1
+ */
+LIBMI_API int32_t mi_encoder_taps(const mi_encoder *encoder);
+
+/**
+ * The map at a tap: its height * width * channels, for one image.
+ *
+ * @param encoder           the encoder
+ * @param tap               0 to taps - 1, in the order of the description
+ * @param[out] height       may be NULL
+ * @param[out] width        may be NULL
+ * @param[out] channels     may be NULL
+ * @return the product; 0 if there is no such tap
+ * @since 0.1
+ */
+LIBMI_API int64_t mi_encoder_tap(const mi_encoder *encoder, int32_t tap, int32_t *height,
+                                 int32_t *width, int32_t *channels);
+
+/**
+ * Gives the next backward the loss's derivative by the map at a tap, to be added to what comes
+ * down from above.
+ *
+ * @param encoder  the encoder
+ * @param tap      0 to taps - 1
+ * @param dtap     [n][height][width][channels]
+ * @return MI_OK; MI_E_ARG; MI_E_STATE as mi_encoder_backward()
+ * @since 0.1
+ */
+LIBMI_API LIBMI_NODISCARD mi_status mi_encoder_tap_grad_write(mi_encoder *encoder, int32_t tap,
+                                                              const float *dtap);
 
 /**
  * How many numbers one input image has: height * width * channels.

@@ -69,7 +69,7 @@ static bool is_pool(const mi__layer *l) {
 /* Lets a layer do some of its successor's work on the way. True: all of it, so that the successor
  * goes. */
 static bool join(mi__layer *before, mi__layer *l) {
-    if (before == NULL)
+    if (before == NULL || before->kept)
         return false;
     if (before->type == &mi__layer_conv && l->type == &mi__layer_bn) {
         before->norm = l;
@@ -83,24 +83,47 @@ static bool join(mi__layer *before, mi__layer *l) {
     return true;
 }
 
+const mi__map *mi__encoder_map(const mi_encoder *e, int32_t i) {
+    return i == 0 ? &e->in : &e->layer[i - 1].out;
+}
+
+int64_t mi__encoder_numbers(const mi_encoder *e, int32_t i) {
+    const mi__map *map = mi__encoder_map(e, i);
+    return map->h * map->w * map->c;
+}
+
+static void find_last_map(mi_encoder *e) {
+    for (int32_t i = 1; i <= e->layers; i++)
+        if (mi__encoder_map(e, i)->h * mi__encoder_map(e, i)->w > 1)
+            e->last_map = i;
+}
+
 /* Shapes down the chain; then every layer has its parameters' shapes, but no memory yet. */
 static mi_status plan_trunk(mi_encoder *e, const mi__plan *plan) {
+    int32_t place[MI__MOST_LAYERS + 1]; /* of what comes out of the plan's first layers */
     e->layer_room = plan->layers;
     e->layer = mi__alloc_zero(e->ctx, e->layer_room, sizeof *e->layer);
     if (e->layer == NULL)
         return MI_E_NOMEM;
-    mi__map map = e->in;
+    place[0] = 0;
     for (int32_t i = 0; i < plan->layers; i++) {
+        const mi__map map = *mi__encoder_map(e, e->layers);
+        place[i + 1] = e->layers;
         if (i < plan->preset_layers && is_pool(&plan->layer[i]) && (map.h < 2 || map.w < 2))
             continue;
         mi__layer *l = &e->layer[e->layers];
         *l = plan->layer[i];
         l->in = map;
+        l->from = place[l->from];
+        l->branch_map = *mi__encoder_map(e, l->from);
         MI__TRY(l->type->plan(l));
-        map = l->out;
         if (!join(e->layers > 0 ? l - 1 : NULL, l))
             e->layers++;
+        place[i + 1] = e->layers;
     }
+    for (e->taps = 0; e->taps < plan->taps; e->taps++)
+        e->tap[e->taps].at = place[plan->tap[e->taps]];
+    find_last_map(e);
     return MI_OK;
 }
 

@@ -2,6 +2,7 @@
 /* Every kind of layer. Included wherever something is done for each of them. */
 MI__LAYER(conv)
 MI__LAYER(bn)
+MI__LAYER(ln)
 MI__LAYER(relu)
 MI__LAYER(leaky)
 MI__LAYER(maxpool)
@@ -9,3 +10,4 @@ MI__LAYER(avgpool)
 MI__LAYER(gap)
 MI__LAYER(gmp)
 MI__LAYER(dense)
+MI__LAYER(residual)

@@ -11,6 +11,7 @@
 
 #define MI__MOST_LAYERS 128
 #define MI__MOST_HEADS 256
+#define MI__MOST_TAPS 4
 #define MI__LAYER_PARAMS 4
 
 typedef struct mi__layer mi__layer;
@@ -38,7 +39,8 @@ typedef struct mi__pass {
 typedef enum mi__argument {
     MI__ARGUMENT_NONE,
     MI__ARGUMENT_WIDTH,
-    MI__ARGUMENT_SLOPE
+    MI__ARGUMENT_SLOPE,
+    MI__ARGUMENT_LAYERS /* in brackets */
 } mi__argument;
 
 /* One kind of layer. To add one: a file with its descriptor, and a line in layer_list.h. */
@@ -60,6 +62,8 @@ typedef struct mi__layer_type {
     void (*backward)(mi__layer *layer, const mi__pass *pass, void *x, void *dy, bool want_dx);
     /* Takes a training forward over into parameters that are states; NULL: has none. */
     void (*update_states)(mi__layer *layer, const mi__pass *pass);
+    /* Of a layer with a branch: adds the gradient by it to dbranch. dy is as backward left it. */
+    void (*branch_backward)(mi__layer *layer, const mi__pass *pass, const void *dy, void *dbranch);
 } mi__layer_type;
 
 struct mi__layer {
@@ -69,10 +73,14 @@ struct mi__layer {
     int64_t kernel, stride, pad; /* conv */
     double slope; /* leaky; bn: of the activation that was folded into it, 1 if none */
     bool bias;
-    bool pool;        /* bn: a maxpool was folded into it, too */
-    bool has_moments; /* bn: the convolution before it finds them on its way ... */
-    mi__layer *norm;  /* ... conv: for this one, or NULL */
-    mi__map in, out;  /* of one image: n = 1 */
+    bool pool;          /* bn: a maxpool was folded into it, too */
+    bool has_moments;   /* bn: the convolution before it finds them on its way ... */
+    mi__layer *norm;    /* ... conv: for this one, or NULL */
+    bool kept;          /* others than the next layer look at what comes out */
+    int32_t from;       /* residual: in a plan, the layers before its branch; then its y ... */
+    mi__map branch_map; /* ... the shape of that ... */
+    const void *branch; /* ... and where it is in a pass */
+    mi__map in, out;    /* of one image: n = 1 */
     int32_t params;
     mi__param param[MI__LAYER_PARAMS];
     void *saved;
@@ -102,9 +110,18 @@ typedef struct mi__plan {
     mi__layer layer[MI__MOST_LAYERS]; /* type, number, width, slope, bias */
     mi__head_plan head[MI__MOST_HEADS];
     int32_t preset_layers; /* so many first ones are a preset's: pools of too small maps drop out */
+    int32_t taps;
+    int32_t tap[MI__MOST_TAPS]; /* layers before it */
 } mi__plan;
 
 mi_status mi__parse(const char *description, mi__plan *plan);
+
+/* A map inside the trunk that is looked at, too. */
+typedef struct mi__tap {
+    int32_t at; /* it is y[at] */
+    bool use;   /* dy has a part in the way back */
+    void *dy;   /* [n][map] in training */
+} mi__tap;
 
 typedef struct mi__head {
     mi__layer dense;
@@ -128,10 +145,12 @@ struct mi_encoder {
     int64_t description_size;
     mi__pass pass;
     mi__map in;
-    int32_t layers, heads, params;
+    int32_t layers, heads, params, taps;
+    int32_t last_map; /* y[last_map] is the last that has more than one position; 0: the input */
     int32_t layer_room, head_room;
-    mi__layer *layer;  /* [layer_room], layers in use */
-    mi__head *head;    /* [head_room], heads in use */
+    mi__layer *layer; /* [layer_room], layers in use */
+    mi__head *head;   /* [head_room], heads in use */
+    mi__tap tap[MI__MOST_TAPS];
     mi__param **param; /* [params]: all of the layers' and heads', in order */
 
     /* All that a pass computes lies in one room, laid out for each batch size and mode. */
@@ -139,7 +158,7 @@ struct mi_encoder {
     int64_t room_bytes;
     /* [layers + 1]: y[0] is the input, y[i + 1] the output of layer i. A training pass has a place
      * for each, and on the way back the gradient by y[i] takes its place; in evaluation two places
-     * take turns. The features, y[layers], have one of their own. */
+     * take turns. The features, y[layers], have one of their own, and so has what is kept. */
     void **y;
     void *dfeatures; /* training: the gradient by the features */
     mi__bench bench;
@@ -158,6 +177,10 @@ mi_encoder *mi__encoder_take(mi_encoder *encoder);
 /* Whether a pass may be asked for. */
 mi_status mi__check_pass(int32_t mode, int64_t n);
 
+/* The shape of y[i] for one image, and how many numbers it has. */
+const mi__map *mi__encoder_map(const mi_encoder *encoder, int32_t i);
+int64_t mi__encoder_numbers(const mi_encoder *encoder, int32_t i);
+
 /* Makes room for a pass of n images, and lays it out. */
 mi_status mi__encoder_make_room(mi_encoder *encoder, int64_t n, bool train);
 void mi__encoder_free_room(mi_encoder *encoder);
@@ -172,8 +195,8 @@ void mi__encoder_update_states(mi_encoder *encoder);
 /* The number of a head's weight among the parameters; its bias is the next one. */
 int32_t mi__encoder_head_param(const mi_encoder *encoder, int32_t head);
 
-/* The way back: the caller fills head h's dy where use[h], and dfeatures if `add`, before the run
- * goes down. */
+/* The way back: the caller fills head h's dy where use[h], dfeatures if `add`, and the dy of taps
+ * in use, before the run goes down. */
 mi_status mi__encoder_begin_backward(const mi_encoder *encoder);
 void mi__encoder_run_backward(mi_encoder *encoder, const bool *use, bool add, bool want_dx);
 
@@ -187,6 +210,10 @@ void mi__heads_learn(mi_encoder *encoder, const bool *use);
 
 /* Draws all weights. */
 void mi__encoder_draw(mi_encoder *encoder);
+
+/* y = x, and y += x, on all threads. */
+void mi__copy_numbers(const mi__pass *pass, int64_t count, const void *x, void *y);
+void mi__add_numbers(const mi__pass *pass, int64_t count, const void *x, void *y);
 
 /* Copies between the kernel's precision and float. */
 void mi__reals_to_float(size_t real, int64_t count, const void *from, float *to);

@@ -12,12 +12,29 @@ int32_t mi_encoder_heads(const mi_encoder *e) {
 }
 
 int64_t mi_encoder_width(const mi_encoder *e, int32_t head) {
-    if (e == NULL || head < -1 || head >= e->heads)
+    if (e == NULL || head < -1 - e->taps || head >= e->heads)
         return 0;
     if (head >= 0)
         return e->head[head].dense.width;
-    const mi__map *out = &e->layer[e->layers - 1].out;
-    return out->h * out->w * out->c;
+    return mi__encoder_numbers(e, head == -1 ? e->layers : e->tap[-2 - head].at);
+}
+
+int32_t mi_encoder_taps(const mi_encoder *e) {
+    return e == NULL ? 0 : e->taps;
+}
+
+int64_t mi_encoder_tap(const mi_encoder *e, int32_t tap, int32_t *height, int32_t *width,
+                       int32_t *channels) {
+    if (e == NULL || tap < 0 || tap >= e->taps)
+        return 0;
+    const mi__map *map = mi__encoder_map(e, e->tap[tap].at);
+    if (height != NULL)
+        *height = (int32_t)map->h;
+    if (width != NULL)
+        *width = (int32_t)map->w;
+    if (channels != NULL)
+        *channels = (int32_t)map->c;
+    return map->h * map->w * map->c;
 }
 
 int64_t mi_encoder_input(const mi_encoder *e, int32_t *height, int32_t *width, int32_t *channels) {
@@ -178,6 +195,9 @@ size_t mi_encoder_summary(const mi_encoder *e, char *text, size_t size) {
                                  : ", leaky",
                  l->pool ? ", maxpool" : "");
         put_layer(&w, "trunk", l->number, l, more);
+        for (int32_t t = 0; t < e->taps; t++)
+            if (e->tap[t].at == i + 1)
+                put(&w, "%-6s%3d\n", "tap", t);
     }
     for (int32_t i = 0; i < e->heads; i++)
         put_layer(&w, "head", i, &e->head[i].dense, e->head[i].softmax ? ", softmax" : "");

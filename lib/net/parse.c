@@ -25,10 +25,19 @@ static const struct {
      "conv 16, bn, relu, maxpool, conv 32, bn, relu, maxpool, conv 64, bn, relu, maxpool, conv "
      "128, bn, relu"},
     {"infomax",
-     "conv 64 4x4 stride 2, bn, relu, conv 128 4x4 stride 2, bn, relu, conv 256 4x4 stride 2, bn, "
-     "relu, dense 1024, bn, relu"},
+     "conv 64 4x4 stride 2, bn, relu, conv 128 4x4 stride 2, bn, relu, tap, conv 256 4x4 stride 2, "
+     "bn, relu, dense 1024, bn, relu"},
+    {"infomax-pool",
+     "conv 64, bn, leaky 0.2, maxpool, conv 128, bn, leaky 0.2, maxpool, conv 256, bn, leaky 0.2, "
+     "maxpool, tap, conv 256, bn, leaky 0.2, conv 256, bn, leaky 0.2, gmp"},
+    {"infomax-residual",
+     "conv 64, bn, relu, conv 128, bn, relu, maxpool, residual(conv 128, bn, relu, conv 128, bn, "
+     "relu), conv 256, bn, relu, maxpool, residual(conv 256, bn, relu, conv 256, bn, relu), tap, "
+     "conv 512, bn, relu, maxpool, residual(conv 512, bn, relu, conv 512, bn, relu), gap"},
     {"mlp", "dense 256, relu, dense 256, relu"},
 };
+
+#define MOST_DEPTH 8
 
 typedef struct scanner {
     const char *text, *at;
@@ -138,20 +147,64 @@ static mi_status take_window(scanner *s, mi__layer *l) {
     return MI_OK;
 }
 
-static mi_status take_layer(scanner *s, mi__plan *plan) {
+static mi_status take_layers(scanner *s, mi__plan *plan, int depth);
+
+static mi_status check_room(const mi__plan *plan) {
+    if (plan->layers < MI__MOST_LAYERS)
+        return MI_OK;
+    return mi__fail(MI_E_FORMAT, "encoder description has more than %d layers", MI__MOST_LAYERS);
+}
+
+/* What the next layer isn't alone in looking at. */
+static void keep(mi__plan *plan) {
+    if (plan->layers > 0)
+        plan->layer[plan->layers - 1].kept = true;
+}
+
+static mi_status take_tap(scanner *s, mi__plan *plan, const char *start) {
+    if (plan->layers == 0)
+        return fail_at(s, start, "a layer before the tap");
+    if (plan->taps == MI__MOST_TAPS)
+        return fail_at(s, start, "4 taps at most");
+    keep(plan);
+    plan->tap[plan->taps++] = plan->layers;
+    return MI_OK;
+}
+
+/* Its layers, then the one that adds what went in. */
+static mi_status take_residual(scanner *s, mi__plan *plan, int depth, const char *start) {
+    const int32_t number = plan->words++, from = plan->layers;
+    if (!take_char(s, '('))
+        return fail_at(s, s->at, "( after residual");
+    if (depth == MOST_DEPTH)
+        return fail_at(s, start, "residual not more than 8 deep");
+    keep(plan);
+    MI__TRY(take_layers(s, plan, depth + 1));
+    if (!take_char(s, ')'))
+        return fail_at(s, s->at, ", or )");
+    MI__TRY(check_room(plan));
+    plan->layer[plan->layers++] =
+        (mi__layer){.type = &mi__layer_residual, .number = number, .from = from};
+    return MI_OK;
+}
+
+static mi_status take_layer(scanner *s, mi__plan *plan, int depth) {
     skip_space(s);
     const char *start = s->at;
-    if (plan->layers == MI__MOST_LAYERS)
-        return mi__fail(MI_E_FORMAT, "encoder description has more than %d layers",
-                        MI__MOST_LAYERS);
+    if (take_word(s, "tap"))
+        return take_tap(s, plan, start);
+    if (take_word(s, mi__layer_residual.name))
+        return take_residual(s, plan, depth, start);
+    MI__TRY(check_room(plan));
     mi__layer *l = &plan->layer[plan->layers];
     for (size_t i = 0; i < sizeof layer_types / sizeof layer_types[0]; i++)
         if (l->type == NULL && take_word(s, layer_types[i]->name))
             l->type = layer_types[i];
     if (l->type == NULL)
         return fail_at(s, start,
-                       "a layer (conv, bn, relu, leaky, maxpool, avgpool, gap, gmp, dense) or a "
-                       "preset (vgg-f, vgg-11, small, infomax, mlp)");
+                       "a layer (conv, bn, ln, relu, leaky, maxpool, avgpool, gap, gmp, dense, "
+                       "residual, tap) or a preset (vgg-f, vgg-11, small, infomax, infomax-pool, "
+                       "infomax-residual, mlp)");
 
     l->number = plan->words++;
     l->slope = l->type == &mi__layer_leaky ? 0.01 : l->type == &mi__layer_bn ? 1 : 0;
@@ -166,7 +219,8 @@ static mi_status take_layer(scanner *s, mi__plan *plan) {
     /* An activation after bn is done by bn, and a convolution has no bias unless bn is absent. */
     mi__layer *before = plan->layers > 0 ? &plan->layer[plan->layers - 1] : NULL;
     bool activation = l->type == &mi__layer_relu || l->type == &mi__layer_leaky;
-    if (activation && before != NULL && before->type == &mi__layer_bn && before->slope == 1) {
+    if (activation && before != NULL && before->type == &mi__layer_bn && before->slope == 1 &&
+        !before->kept) {
         before->slope = l->slope;
         *l = (mi__layer){0};
         return MI_OK;
@@ -175,9 +229,9 @@ static mi_status take_layer(scanner *s, mi__plan *plan) {
     return MI_OK;
 }
 
-static mi_status take_layers(scanner *s, mi__plan *plan) {
+static mi_status take_layers(scanner *s, mi__plan *plan, int depth) {
     do
-        MI__TRY(take_layer(s, plan));
+        MI__TRY(take_layer(s, plan, depth));
     while (take_char(s, ','));
     return MI_OK;
 }
@@ -187,11 +241,11 @@ static mi_status take_trunk(scanner *s, mi__plan *plan) {
         if (!take_word(s, presets[i].name))
             continue;
         scanner own = {presets[i].layers, presets[i].layers};
-        MI__TRY(take_layers(&own, plan));
+        MI__TRY(take_layers(&own, plan, 0));
         plan->preset_layers = plan->layers;
-        return take_char(s, ',') ? take_layers(s, plan) : MI_OK;
+        return take_char(s, ',') ? take_layers(s, plan, 0) : MI_OK;
     }
-    return take_layers(s, plan);
+    return take_layers(s, plan, 0);
 }
 
 static mi_status take_head(scanner *s, mi__plan *plan) {

@@ -8,14 +8,12 @@
 
 #define GRAIN 65536
 
-static int64_t in_numbers(const mi_encoder *e) {
-    return e->in.h * e->in.w * e->in.c;
-}
-
 /* -- forward ---------------------------------------------------------------------------------- */
 
 mi_status mi__encoder_begin(mi_encoder *e, int64_t n, bool train) {
     e->forward_done = e->backward_done = false;
+    for (int32_t t = 0; t < e->taps; t++)
+        e->tap[t].use = false;
     MI__TRY(mi__encoder_make_room(e, n, train));
     e->pass.n = n;
     e->pass.train = train;
@@ -23,7 +21,8 @@ mi_status mi__encoder_begin(mi_encoder *e, int64_t n, bool train) {
 }
 
 mi_status mi__encoder_put(mi_encoder *e, int64_t row, int64_t count, const float *x) {
-    int64_t numbers = in_numbers(e), bad = mi__find_not_finite(&e->pass, count * numbers, x);
+    int64_t numbers = mi__encoder_numbers(e, 0),
+            bad = mi__find_not_finite(&e->pass, count * numbers, x);
     if (bad >= 0)
         return mi__fail(MI_E_NUMERIC, "image %" PRId64 " has the value %g at position %" PRId64,
                         bad / numbers, (double)x[bad], bad % numbers);
@@ -74,11 +73,16 @@ static mi_status need_forward(const mi_encoder *e) {
 mi_status mi_encoder_output(const mi_encoder *e, int32_t head, float *y) {
     MI__NEED(e);
     MI__NEED(y);
-    if (head < -1 || head >= e->heads)
-        return mi__fail(MI_E_ARG, "head must be in -1 to %d, got %d", e->heads - 1, head);
+    if (head < -1 - e->taps || head >= e->heads)
+        return mi__fail(MI_E_ARG, "head must be in %d to %d, got %d", -1 - e->taps, e->heads - 1,
+                        head);
     MI__TRY(need_forward(e));
-    mi__reals_to_float(e->pass.kernel->real, e->pass.n * mi_encoder_width(e, head),
-                       head < 0 ? MI__FEATURES(e) : e->head[head].y, y);
+    if (head < -1 && e->backward_done)
+        return mi__fail(MI_E_STATE, "a backward pass has used the taps' maps up");
+    const void *from = head >= 0    ? e->head[head].y
+                       : head == -1 ? MI__FEATURES(e)
+                                    : e->y[e->tap[-2 - head].at];
+    mi__reals_to_float(e->pass.kernel->real, e->pass.n * mi_encoder_width(e, head), from, y);
     return MI_OK;
 }
 
@@ -94,13 +98,45 @@ mi_status mi__encoder_begin_backward(const mi_encoder *e) {
     return MI_OK;
 }
 
+/* Where the gradient by y[i] is. */
+static void *gradient_by(const mi_encoder *e, int32_t i) {
+    return i < e->layers ? e->y[i] : e->dfeatures;
+}
+
+/* To the gradient by y[i] through the next layer, those of all others that look at it. */
+static void add_branches(mi_encoder *e, int32_t i) {
+    for (int32_t t = 0; t < e->taps; t++)
+        if (e->tap[t].at == i && e->tap[t].use)
+            mi__add_numbers(&e->pass, e->pass.n * mi__encoder_numbers(e, i), e->tap[t].dy,
+                            gradient_by(e, i));
+    for (int32_t l = i; l < e->layers; l++)
+        if (e->layer[l].type->branch_backward != NULL && e->layer[l].from == i)
+            e->layer[l].type->branch_backward(&e->layer[l], &e->pass, gradient_by(e, l + 1),
+                                              gradient_by(e, i));
+}
+
 void mi__encoder_run_backward(mi_encoder *e, const bool *use, bool add, bool want_dx) {
     mi__heads_backward(e, use, add);
-    for (int32_t i = e->layers - 1; i >= 0; i--)
-        e->layer[i].type->backward(&e->layer[i], &e->pass, e->y[i],
-                                   i + 1 < e->layers ? e->y[i + 1] : e->dfeatures,
+    add_branches(e, e->layers);
+    for (int32_t i = e->layers - 1; i >= 0; i--) {
+        e->layer[i].type->backward(&e->layer[i], &e->pass, e->y[i], gradient_by(e, i + 1),
                                    i > 0 || want_dx);
+        if (i > 0 || want_dx)
+            add_branches(e, i);
+    }
     e->backward_done = true;
+}
+
+mi_status mi_encoder_tap_grad_write(mi_encoder *e, int32_t tap, const float *dtap) {
+    MI__NEED(e);
+    MI__NEED(dtap);
+    if (tap < 0 || tap >= e->taps)
+        return mi__fail(MI_E_ARG, "tap must be in 0 to %d, got %d", e->taps - 1, tap);
+    MI__TRY(mi__encoder_begin_backward(e));
+    mi__reals_from_float(e->pass.kernel->real, e->pass.n * mi_encoder_width(e, -2 - tap), dtap,
+                         e->tap[tap].dy);
+    e->tap[tap].use = true;
+    return MI_OK;
 }
 
 mi_status mi_encoder_backward(mi_encoder *e, const float *const *dy, const float *dfeatures,
@@ -121,11 +157,39 @@ mi_status mi_encoder_backward(mi_encoder *e, const float *const *dy, const float
         mi__reals_from_float(real, n * mi_encoder_width(e, -1), dfeatures, e->dfeatures);
     mi__encoder_run_backward(e, use, dfeatures != NULL, dx != NULL);
     if (dx != NULL)
-        mi__reals_to_float(real, n * in_numbers(e), e->y[0], dx);
+        mi__reals_to_float(real, n * mi__encoder_numbers(e, 0), e->y[0], dx);
     return MI_OK;
 }
 
 /* -- numbers ---------------------------------------------------------------------------------- */
+
+typedef struct addition {
+    const mi__kernels *kernel;
+    const void *x;
+    void *y;
+} addition;
+
+static void add_range(void *arg, int64_t begin, int64_t end) {
+    const addition *a = arg;
+    const int64_t at = begin * (int64_t)a->kernel->real;
+    a->kernel->add_scaled(end - begin, 1, (const char *)a->x + at, (char *)a->y + at);
+}
+
+static void copy_range(void *arg, int64_t begin, int64_t end) {
+    const addition *a = arg;
+    const int64_t real = (int64_t)a->kernel->real, at = begin * real;
+    memcpy((char *)a->y + at, (const char *)a->x + at, (size_t)((end - begin) * real));
+}
+
+void mi__copy_numbers(const mi__pass *pass, int64_t count, const void *x, void *y) {
+    addition a = {pass->kernel, x, y};
+    mi__parallel_ranges(pass->ctx, count, GRAIN, copy_range, &a);
+}
+
+void mi__add_numbers(const mi__pass *pass, int64_t count, const void *x, void *y) {
+    addition a = {pass->kernel, x, y};
+    mi__parallel_ranges(pass->ctx, count, GRAIN, add_range, &a);
+}
 
 void mi__reals_to_float(size_t real, int64_t count, const void *from, float *to) {
     if (real == sizeof(float))

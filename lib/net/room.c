@@ -4,14 +4,6 @@
 
 #include <inttypes.h>
 
-static int64_t numbers_of(const mi__map *m) {
-    return m->h * m->w * m->c;
-}
-
-static int64_t y_numbers(const mi_encoder *e, int32_t i) {
-    return numbers_of(i == 0 ? &e->in : &e->layer[i - 1].out);
-}
-
 static size_t most_work(const mi_encoder *e, const mi__pass *pass) {
     size_t most = mi__heads_work(e, pass);
     for (int32_t i = 0; i < e->layers; i++)
@@ -34,28 +26,43 @@ static void place(layout *l, void **pointer, int64_t rows, int64_t numbers) {
     l->at += (bytes + 63) / 64 * 64;
 }
 
+/* Whether y[i] is looked at when the next layer is done with it. */
+static bool is_kept(const mi_encoder *e, int32_t i) {
+    bool kept = i == e->layers || i == e->last_map;
+    for (int32_t t = 0; t < e->taps; t++)
+        kept = kept || e->tap[t].at == i;
+    for (int32_t l = i; l < e->layers; l++)
+        kept = kept || (e->layer[l].type->branch_backward != NULL && e->layer[l].from == i);
+    return kept;
+}
+
 /* In evaluation the output of a layer is done with when the next one is there. */
 static void place_trunk(mi_encoder *e, layout *l, bool train) {
     int64_t most[2] = {0, 0};
     void *turn[2] = {NULL, NULL};
     for (int32_t i = 0; i < e->layers && !train; i++)
-        most[i % 2] = MI__MAX(most[i % 2], y_numbers(e, i));
+        if (!is_kept(e, i))
+            most[i % 2] = MI__MAX(most[i % 2], mi__encoder_numbers(e, i));
     for (int i = 0; i < 2 && !train; i++)
         place(l, &turn[i], l->n, most[i]);
-    for (int32_t i = 0; i < e->layers; i++) {
-        if (train)
-            place(l, &e->y[i], l->n, y_numbers(e, i));
+    for (int32_t i = 0; i <= e->layers; i++) {
+        if (train || is_kept(e, i))
+            place(l, &e->y[i], l->n, mi__encoder_numbers(e, i));
         else if (l->base != NULL)
             e->y[i] = turn[i % 2];
     }
-    place(l, &e->y[e->layers], l->n, y_numbers(e, e->layers));
-    if (train)
-        place(l, &e->dfeatures, l->n, y_numbers(e, e->layers));
+    for (int32_t i = 0; i < e->layers && l->base != NULL; i++)
+        e->layer[i].branch = e->y[e->layer[i].from];
+    if (!train)
+        return;
+    place(l, &e->dfeatures, l->n, mi__encoder_numbers(e, e->layers));
+    for (int32_t t = 0; t < e->taps; t++)
+        place(l, &e->tap[t].dy, l->n, mi__encoder_numbers(e, e->tap[t].at));
 }
 
 /* Room for gradients of heads is there in evaluation, too: they may learn alone. */
 static void place_heads(mi_encoder *e, layout *l) {
-    int64_t classes = mi__heads_width(e), features = y_numbers(e, e->layers);
+    int64_t classes = mi__heads_width(e), features = mi__encoder_numbers(e, e->layers);
     for (int32_t i = 0; i < e->heads; i++) {
         place(l, &e->head[i].y, l->n, e->head[i].dense.width);
         place(l, &e->head[i].dy, l->n, e->head[i].dense.width);
@@ -84,7 +91,9 @@ static int64_t lay_out(mi_encoder *e, int64_t n, bool train, char *base) {
 static mi_status check_size(const mi_encoder *e, int64_t n) {
     int64_t numbers = 2 * mi__heads_width(e), bytes;
     for (int32_t i = 0; i <= e->layers; i++)
-        numbers += y_numbers(e, i);
+        numbers += mi__encoder_numbers(e, i);
+    for (int32_t t = 0; t < e->taps; t++)
+        numbers += mi__encoder_numbers(e, e->tap[t].at);
     if (!mi__multiply(n, numbers * 256 * (int64_t)e->pass.kernel->real, &bytes))
         return mi__fail(MI_E_SHAPE,
                         "a batch of %" PRId64 " images of %" PRId64

@@ -154,6 +154,16 @@ START_TEST(errors_point_at_the_character) {
         {"infomax, conv 4 4x4 stride 2 pad 0",
          "a kernel of 4 x 4 does not fit a map of 1 x 1 with pad 0", MI_E_SHAPE},
         {"vgg-11, maxpool", "at least 2 x 2, it gets 1 x 1", MI_E_SHAPE},
+        {"tap, conv 4", "character 1: expected a layer before the tap", MI_E_FORMAT},
+        {"conv 4, tap, tap, tap, tap, tap", "character 29: expected 4 taps at most", MI_E_FORMAT},
+        {"conv 4, residual", "character 17: expected ( after residual", MI_E_FORMAT},
+        {"residual(", "character 10: expected a layer", MI_E_FORMAT},
+        {"residual(conv 4", "character 16: expected , or )", MI_E_FORMAT},
+        {"residual(conv 4))", "character 17: expected , or |", MI_E_FORMAT},
+        {"residual(gap, maxpool)", "at least 2 x 2, it gets 1 x 1", MI_E_SHAPE},
+        {"residual(conv 4 4x4 pad 0)", "a map of 8 x 8 to one of 5 x 5: no stride", MI_E_SHAPE},
+        {"residual(residual(residual(residual(residual(residual(residual(residual(residual(",
+         "expected residual not more than 8 deep", MI_E_FORMAT},
         {"conv 4, maxpool, maxpool, maxpool, maxpool", "at least 2 x 2, it gets 1 x 1", MI_E_SHAPE},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -51,7 +51,7 @@ END_TEST
 typedef struct probe {
     mi_encoder *e;
     int64_t n;
-    double *x, *features, *head[3];
+    double *x, *features, *head[3], *tap[MI__MOST_TAPS];
 } probe;
 
 /* A loss that reaches every output: fixed random weights on heads and features. */
@@ -66,6 +66,9 @@ static double loss_of(const probe *p) {
     for (int32_t h = 0; h < e->heads; h++)
         for (int64_t i = 0; i < p->n * mi_encoder_width(e, h); i++)
             sum += p->head[h][i] * ((double *)e->head[h].y)[i];
+    for (int32_t t = 0; t < e->taps; t++)
+        for (int64_t i = 0; i < p->n * mi_encoder_width(e, -2 - t); i++)
+            sum += p->tap[t][i] * ((double *)e->y[e->tap[t].at])[i];
     return sum;
 }
 
@@ -112,6 +115,8 @@ static void check_gradients(const char *text, int32_t side, int32_t channels, in
     p.features = draw(out, 12);
     for (int32_t h = 0; h < p.e->heads; h++)
         p.head[h] = draw(n * mi_encoder_width(p.e, h), 13 + (uint64_t)h);
+    for (int32_t t = 0; t < p.e->taps; t++)
+        p.tap[t] = draw(n * mi_encoder_width(p.e, -2 - t), 17 + (uint64_t)t);
 
     loss_of(&p);
     OK(mi__encoder_begin_backward(p.e));
@@ -119,6 +124,11 @@ static void check_gradients(const char *text, int32_t side, int32_t channels, in
     for (int32_t h = 0; h < p.e->heads; h++)
         memcpy(p.e->head[h].dy, p.head[h], (size_t)(n * mi_encoder_width(p.e, h)) * sizeof(double));
     memcpy(p.e->dfeatures, p.features, (size_t)out * sizeof(double));
+    for (int32_t t = 0; t < p.e->taps; t++) {
+        memcpy(p.e->tap[t].dy, p.tap[t],
+               (size_t)(n * mi_encoder_width(p.e, -2 - t)) * sizeof(double));
+        p.e->tap[t].use = true;
+    }
     mi__encoder_run_backward(p.e, use, true, true);
     double *dx = malloc((size_t)in * sizeof *dx);
     memcpy(dx, p.e->y[0], (size_t)in * sizeof *dx);
@@ -135,6 +145,8 @@ static void check_gradients(const char *text, int32_t side, int32_t channels, in
     free(dx), free(p.x), free(p.features);
     for (int32_t h = 0; h < p.e->heads; h++)
         free(p.head[h]);
+    for (int32_t t = 0; t < MI__MOST_TAPS; t++)
+        free(p.tap[t]);
     mi_encoder_destroy(p.e);
 }
 
@@ -148,6 +160,14 @@ START_TEST(whole_encoders_have_exact_gradients) {
     check_gradients("bn, leaky 0.2, maxpool, maxpool, bn, maxpool | 2 x linear 2", 13, 2, 3);
     check_gradients("mlp | softmax 5", 3, 2, 6);
     check_gradients("dense 4", 2, 1, 1); /* batch of one, no heads */
+    check_gradients("conv 4, residual(conv 4, bn, relu, conv 4, bn), relu, gap | linear 2", 6, 2,
+                    3);
+    check_gradients("residual(conv 4, bn, leaky 0.1, maxpool, residual(conv 4, tap)), tap", 6, 3,
+                    2); /* projected with a stride, within another, the features tapped */
+    check_gradients("conv 4, bn, tap, relu, tap, maxpool, conv 3, ln, tap, dense 5 | linear 2", 8,
+                    1, 3); /* between what is done in one pass otherwise */
+    check_gradients("residual(dense 6, bn, relu, dense 6), ln", 1, 4, 5);
+    check_gradients("conv 3, residual(conv 3), residual(bn, conv 5 stride 2)", 5, 2, 2);
 }
 END_TEST
 
@@ -158,12 +178,14 @@ START_TEST(every_layer_of_the_list_has_exact_gradients) {
 #undef MI__LAYER
     };
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
-        const char *width = types[i]->argument == MI__ARGUMENT_WIDTH ? " 4" : "";
+        const char *more = types[i]->argument == MI__ARGUMENT_WIDTH    ? " 4"
+                           : types[i]->argument == MI__ARGUMENT_LAYERS ? "(conv 4)"
+                                                                       : "";
         char text[64];
-        snprintf(text, sizeof text, "%s%s", types[i]->name, width);
+        snprintf(text, sizeof text, "%s%s", types[i]->name, more);
         check_gradients(text, 6, 3, 4);
-        check_gradients(text, 7, 2, 1); /* odd size, batch of one */
-        snprintf(text, sizeof text, "dense 36, %s%s | linear 2", types[i]->name, width);
+        check_gradients(text, 7, 4, 1); /* odd size, batch of one */
+        snprintf(text, sizeof text, "dense 36, %s%s | linear 2", types[i]->name, more);
         if (strstr(types[i]->name, "pool") == NULL) /* which need a map */
             check_gradients(text, 4, 1, 3);
     }
@@ -437,9 +459,77 @@ START_TEST(any_convolution_has_exact_gradients) {
 }
 END_TEST
 
-UNIT_MAIN("net", options_are_checked, whole_encoders_have_exact_gradients,
-          every_layer_of_the_list_has_exact_gradients, heads_have_a_part_or_not,
-          half_precision_is_near, rows_are_independent_in_eval_mode,
+/* The map at a tap is what the layers before it say, in either mode; and a gradient by it does what
+ * the same gradient does that comes from above. */
+START_TEST(taps_are_outputs_with_gradients) {
+    enum { N = 3, TAP = 3 * 3 * 4, IN = 6 * 6 * 2 };
+    mi_encoder *whole = make("conv 4, bn, relu, maxpool, tap, conv 5, bn, relu, gap", 6, 2);
+    mi_encoder *first = make("conv 4, bn, relu, maxpool", 6, 2);
+    float x[N * IN], map[2][N * TAP], dtap[N * TAP], dx[2][N * IN];
+    int32_t height = 0, width = 0, channels = 0;
+    fill(x, N * IN, 5);
+    fill(dtap, N * TAP, 6);
+    ck_assert_int_eq(mi_encoder_taps(whole), 1);
+    ck_assert_int_eq(mi_encoder_tap(whole, 0, &height, &width, &channels), TAP);
+    ck_assert(height == 3 && width == 3 && channels == 4);
+    ck_assert_int_eq(mi_encoder_width(whole, -2), TAP);
+    ck_assert_int_eq(mi_encoder_tap(whole, 1, NULL, NULL, NULL), 0);
+    ck_assert_int_eq(mi_encoder_taps(first), 0);
+    ck_assert_int_eq(mi_encoder_taps(NULL), 0);
+    for (int32_t mode = MI_MODE_EVAL; mode >= MI_MODE_TRAIN; mode--) {
+        OK(mi_encoder_forward(whole, mode, N, x));
+        OK(mi_encoder_forward(first, mode, N, x));
+        OK(mi_encoder_output(whole, -2, map[0]));
+        OK(mi_encoder_output(first, -1, map[1]));
+        ck_assert_mem_eq(map[0], map[1], sizeof map[0]);
+    }
+    FAILS(MI_E_ARG, "-2 to -1, got -3", mi_encoder_output(whole, -3, map[0]));
+    FAILS(MI_E_ARG, "got 1", mi_encoder_tap_grad_write(whole, 1, dtap));
+    OK(mi_encoder_tap_grad_write(whole, 0, dtap));
+    OK(mi_encoder_backward(whole, NULL, NULL, dx[0]));
+    OK(mi_encoder_backward(first, NULL, dtap, dx[1]));
+    for (int i = 0; i < N * IN; i++)
+        ck_assert_float_eq(dx[0][i], dx[1][i]);
+    FAILS(MI_E_STATE, "used the taps", mi_encoder_output(whole, -2, map[0]));
+    FAILS(MI_E_STATE, "backward", mi_encoder_tap_grad_write(whole, 0, dtap));
+    OK(mi_encoder_forward(whole, MI_MODE_EVAL, N, x));
+    FAILS(MI_E_STATE, "MI_MODE_EVAL", mi_encoder_tap_grad_write(whole, 0, dtap));
+    OK(mi_encoder_forward(whole, MI_MODE_TRAIN, N, x)); /* the gradient was for one backward */
+    OK(mi_encoder_backward(whole, NULL, NULL, dx[0]));
+    for (int i = 0; i < N * IN; i++)
+        ck_assert_float_eq(dx[0][i], 0);
+    mi_encoder_destroy(whole);
+    mi_encoder_destroy(first);
+}
+END_TEST
+
+/* In evaluation, buffers take turns, but what is added at the end of a residual is still there. */
+START_TEST(residuals_add_what_went_in) {
+    enum { N = 2, IN = 5 * 5 * 3 };
+    mi_encoder *e = make("residual(conv 3, relu, conv 3, relu, conv 3)", 5, 3);
+    mi_encoder *inner = make("conv 3, relu, conv 3, relu, conv 3", 5, 3);
+    float x[N * IN], y[2][N * IN], values[3 * 3 * 3 * 3];
+    fill(x, N * IN, 8);
+    for (int32_t i = 0; i < 6; i++) {
+        OK(mi_encoder_param_read(e, i, values));
+        OK(mi_encoder_param_write(inner, i, values));
+    }
+    for (int32_t mode = MI_MODE_TRAIN; mode <= MI_MODE_EVAL; mode++) {
+        OK(mi_encoder_forward(e, mode, N, x));
+        OK(mi_encoder_forward(inner, mode, N, x));
+        OK(mi_encoder_output(e, -1, y[0]));
+        OK(mi_encoder_output(inner, -1, y[1]));
+        for (int i = 0; i < N * IN; i++)
+            ck_assert_float_eq_tol(y[0][i], y[1][i] + x[i], 1e-5f);
+    }
+    mi_encoder_destroy(e);
+    mi_encoder_destroy(inner);
+}
+END_TEST
+
+UNIT_MAIN("net", taps_are_outputs_with_gradients, residuals_add_what_went_in, options_are_checked,
+          whole_encoders_have_exact_gradients, every_layer_of_the_list_has_exact_gradients,
+          heads_have_a_part_or_not, half_precision_is_near, rows_are_independent_in_eval_mode,
           calls_out_of_order_or_range_fail, a_newer_host_gets_what_is_known,
           running_statistics_follow_the_data, initialisers_have_their_variance,
           files_bring_back_every_parameter, the_log_names_the_kernels,

@@ -2142,12 +2142,14 @@ Since 0.1""",
         (c_void_p, c_int32, c_void_p),
         ('encoder', 'head', 'y'),
         """\
-Copies out what the last forward computed. A backward leaves it alone.
+Copies out what the last forward computed.
 
 encoder: the encoder
-head: 0 to heads - 1; -1: the trunk's features
-y (out): [n][classes] or [n][features]; softmax heads give probabilities
-Returns MI_OK; MI_E_ARG; MI_E_STATE (no forward yet, or the last one failed)
+head: 0 to heads - 1; -1: the trunk's features; -2 - t: the map at tap t
+y (out): [n][classes], [n][features] or [n][height][width][channels]; softmax heads give
+    probabilities
+Returns MI_OK; MI_E_ARG; MI_E_STATE (no forward yet, or the last one failed; a tap, after a
+    backward, which uses the maps up)
 Since 0.1""",
     ),
     'mi_encoder_backward': (
@@ -2187,8 +2189,48 @@ Since 0.1""",
 How many outputs a head has.
 
 encoder: the encoder
-head: 0 to heads - 1; -1: the trunk
-Returns classes or features; 0 if there is no such head
+head: 0 to heads - 1; -1: the trunk; -2 - t: tap t
+Returns classes, features or the numbers of the map; 0 if there is no such head
+Since 0.1""",
+    ),
+    'mi_encoder_taps': (
+        c_int32,
+        (c_void_p,),
+        ('encoder',),
+        """\
+How many taps there are.
+
+encoder: the encoder
+Returns 0 to 4; 0 for NULL
+Since 0.1""",
+    ),
+    'mi_encoder_tap': (
+        c_int64,
+        (c_void_p, c_int32, c_void_p, c_void_p, c_void_p),
+        ('encoder', 'tap', 'height', 'width', 'channels'),
+        """\
+The map at a tap: its height * width * channels, for one image.
+
+encoder: the encoder
+tap: 0 to taps - 1, in the order of the description
+height (out): may be NULL
+width (out): may be NULL
+channels (out): may be NULL
+Returns the product; 0 if there is no such tap
+Since 0.1""",
+    ),
+    'mi_encoder_tap_grad_write': (
+        c_int32,
+        (c_void_p, c_int32, c_void_p),
+        ('encoder', 'tap', 'dtap'),
+        """\
+Gives the next backward the loss's derivative by the map at a tap, to be added to what comes
+down from above.
+
+encoder: the encoder
+tap: 0 to taps - 1
+dtap: [n][height][width][channels]
+Returns MI_OK; MI_E_ARG; MI_E_STATE as mi_encoder_backward()
 Since 0.1""",
     ),
     'mi_encoder_input': (

@@ -77,9 +77,10 @@ class Encoder(Handle):
     Parameters
     ----------
     description : layers, and heads after a bar, such as 'vgg-f | 5 x softmax 10, softmax 50' or
-        'small, gap, dense 64'. Layers: conv N [KxK] [stride S] [pad P] [bias], bn, relu,
-        leaky [slope], maxpool, avgpool, gap, gmp, dense N. Presets that a description may begin
-        with: vgg-f, vgg-11, small, infomax, mlp. Heads: [count x] softmax N or linear N.
+        'small, gap, dense 64'. Layers: conv N [KxK] [stride S] [pad P] [bias], bn, ln,
+        relu, leaky [slope], maxpool, avgpool, gap, gmp, dense N, residual(layers), tap. Presets
+        that a description may begin with: vgg-f, vgg-11, small, infomax, infomax-pool,
+        infomax-residual, mlp. Heads: [count x] softmax N or linear N.
     context : None for the process's
     height, width, channels : of the input; None: 24, the height, 1
     seed : of the weights; None or 0: the context's
@@ -96,6 +97,7 @@ class Encoder(Handle):
     input : (height, width, channels)
     widths : outputs of each head
     features : outputs of the trunk
+    taps : (height, width, channels) of the map at each tap
     """
 
     def __init__(self, description: str, *, height: int | None = None, width: int | None = None,
@@ -120,6 +122,7 @@ class Encoder(Handle):
             self.widths = tuple(lib.mi_encoder_width(encoder, head)
                                 for head in range(lib.mi_encoder_heads(encoder)))
             self.features = lib.mi_encoder_width(encoder, -1)
+            self.taps = tuple(_tap(encoder, tap) for tap in range(lib.mi_encoder_taps(encoder)))
             self._infos = {info.name: info for info in map(
                 lambda number: _info(encoder, number),
                 range(lib.mi_encoder_params(encoder, None)))}
@@ -188,8 +191,29 @@ class Encoder(Handle):
             check(lib.mi_encoder_output(encoder, head, address(y)))
         return y
 
+    def tap(self, tap: int = 0, *, out: Any = None) -> np.ndarray:
+        """Copies out the map at a `tap` of the description, before a backward uses it up.
+
+        Parameters
+        ----------
+        tap : 0 to taps - 1, in the order of the description
+        out : [n, h, w, c] float32 to write to; None: a new array
+        """
+        tap = self._tap_number(tap)
+        with self._turn:
+            encoder = self._pointer
+            y = output(out, 'out', np.dtype(np.float32), (self._last()[0], *self.taps[tap]))
+            check(lib.mi_encoder_output(encoder, -2 - tap, address(y)))
+        return y
+
+    def _tap_number(self, tap: int) -> int:
+        tap = whole(tap, 'tap', 32)
+        if not 0 <= tap < len(self.taps):
+            raise ArgumentError(f'tap is {tap}: the encoder has {len(self.taps)}, counted from 0')
+        return tap
+
     def backward(self, dy: Sequence[Any] | None = None, *, dfeatures: Any = None,
-                 dx: Any = None) -> np.ndarray | None:
+                 dtaps: Mapping[int, Any] | None = None, dx: Any = None) -> np.ndarray | None:
         """Computes the gradients of all parameters for the last forward, in mode 'train'.
 
         They replace the earlier ones; nothing is added up. A forward can be used once.
@@ -199,6 +223,7 @@ class Encoder(Handle):
         dy : for each array that forward gave, the loss's derivative by it, read in place; None
             for one that has no part
         dfeatures : [n, features] the derivative by the trunk's features
+        dtaps : for taps, by their numbers, the derivative by the map there, [n, h, w, c]
         dx : True: the derivative by the input is wanted; or an array to write it to
 
         Returns
@@ -216,13 +241,18 @@ class Encoder(Handle):
                 dfeatures = arrays[0]
             if dfeatures is not None:
                 dfeatures = array(dfeatures, 'dfeatures', FLOAT32, (shape[0], self.features))
+            maps = {self._tap_number(tap): array(d, f'dtaps[{tap}]', FLOAT32,
+                                                 (shape[0], *self.taps[self._tap_number(tap)]))
+                    for tap, d in (dtaps or {}).items()}
             if dx is not None and dx is not False:
                 dx = output(None if dx is True else dx, 'dx', np.dtype(np.float32), shape)
-                for other in (*arrays, dfeatures):
+                for other in (*arrays, dfeatures, *maps.values()):
                     disjoint(gradient=other, dx=dx)
             else:
                 dx = None
             pointers = (c_void_p * max(len(self.widths), 1))(*map(address, arrays))
+            for tap, d in maps.items():
+                check(lib.mi_encoder_tap_grad_write(encoder, tap, address(d)))
             check(lib.mi_encoder_backward(encoder, ctypes.addressof(pointers),
                                           address(dfeatures), address(dx)))
         return dx
@@ -290,6 +320,12 @@ class Encoder(Handle):
     def __repr__(self) -> str:
         size = ' x '.join(map(str, self.input))
         return f'Encoder({self.description!r}, {size}{", closed" if self.closed else ""})'
+
+
+def _tap(encoder: int, tap: int) -> tuple[int, int, int]:
+    sizes = c_int32(), c_int32(), c_int32()
+    lib.mi_encoder_tap(encoder, tap, *map(byref, sizes))
+    return tuple(size.value for size in sizes)
 
 
 def _info(encoder: int, number: int) -> ParameterInfo:

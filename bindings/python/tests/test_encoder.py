@@ -375,3 +375,26 @@ def test_threads_take_turns():
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_taps_are_read_and_have_gradients():
+    rng = np.random.default_rng(5)
+    whole = Encoder('conv 4, relu, tap, conv 5, relu, gap', height=6, channels=2)
+    first = Encoder('conv 4, relu', height=6, channels=2)
+    assert whole.taps == ((6, 6, 4),) and first.taps == ()
+    x = rng.standard_normal((3, 6, 6, 2), np.float32)
+    dtap = rng.standard_normal((3, 6, 6, 4), np.float32)
+    whole.forward(x, 'train')
+    y, = first.forward(x, 'train')
+    np.testing.assert_array_equal(whole.tap(), y.reshape(3, 6, 6, 4))
+    out = np.empty_like(dtap)
+    assert whole.tap(0, out=out) is out
+    np.testing.assert_array_equal(whole.backward(dtaps={0: dtap}, dx=True),
+                                  first.backward([dtap.reshape(3, -1)], dx=True))
+    with pytest.raises(libmi.ArgumentError, match='tap is 1: the encoder has 1'):
+        whole.tap(1)
+    with pytest.raises(libmi.ArgumentError, match='tap is 2'):
+        whole.backward(dtaps={2: dtap})
+    whole.forward(x, 'train')
+    with pytest.raises(libmi.ShapeError, match=r'dtaps\[0\]'):
+        whole.backward(dtaps={0: dtap[:2]})
