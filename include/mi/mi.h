@@ -31,6 +31,7 @@
 #include "encoder.h"
 #include "optimizer.h"
 #include "cluster.h"
+#include "infomax.h"
 #include "mine.h"
 #include "probe.h"
 #include "image.h"

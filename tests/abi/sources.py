@@ -28,7 +28,7 @@ HOME = {
     'iic.h': 'objective', 'bound.h': 'objective', 'bound_info.h': 'objective', 'prior.h': 'objective', 'assign.h': 'assign', 'score.h': 'evaluate',
     'samples.h': 'estimate', 'entropy.h': 'estimate', 'estimate.h': 'estimate', 'random.h': 'kernel',
     'dataset.h': 'data', 'pairs.h': 'data', 'image.h': 'io',
-    'encoder.h': 'net', 'optimizer.h': 'net', 'cluster.h': 'model', 'mine.h': 'model',
+    'encoder.h': 'net', 'optimizer.h': 'net', 'cluster.h': 'model', 'mine.h': 'model', 'infomax.h': 'model',
     'probe.h': 'model',
 }
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"]+)"|<([^>]+)>)', re.M)

@@ -121,6 +121,21 @@ MI_WARNING_UNSURE = 32  # auto's methods that should agree don't, or training di
 MI_IIC_COLLAPSED = 0  # their joint matrices are summed: one loss
 MI_IIC_UNCOLLAPSED = 1  # each has its own loss; the mean of them
 
+# mi_infomax_critic: How pairs are scored.
+MI_INFOMAX_DOT = 1  # a product of projections
+MI_INFOMAX_CONCAT = 2  # a perceptron on both
+
+# mi_infomax_global: What the global term compares the code with.
+MI_INFOMAX_GLOBAL_MAP = 1  # the map at the first tap, flattened
+MI_INFOMAX_GLOBAL_CODE = 2  # a code: the sample itself, or that of the other view
+
+# mi_infomax_prior: What codes are drawn towards.
+MI_INFOMAX_PRIOR_NONE = 1  # nothing
+# N(0, I), by the divergence in closed form, the mean over dimensions; needs two heads
+MI_INFOMAX_PRIOR_KL = 2
+MI_INFOMAX_PRIOR_UNIFORM = 3  # U(0, 1)^D for sigmoid(z), by a discriminator
+MI_INFOMAX_PRIOR_NORMAL = 4  # N(0, I) for z, by a discriminator
+
 # mi_critic: How x and y get a score. Layers are dense with ReLU between.
 MI_CRITIC_ADDITIVE = 1  # w . relu(A x + B y + b) + c: one hidden layer
 MI_CRITIC_CONCAT = 2  # a network of x and y side by side, `layers` hidden ones
@@ -293,6 +308,20 @@ ENUMS = {
     'mi_iic_collapse': {
         'MI_IIC_COLLAPSED': MI_IIC_COLLAPSED,
         'MI_IIC_UNCOLLAPSED': MI_IIC_UNCOLLAPSED,
+    },
+    'mi_infomax_critic': {
+        'MI_INFOMAX_DOT': MI_INFOMAX_DOT,
+        'MI_INFOMAX_CONCAT': MI_INFOMAX_CONCAT,
+    },
+    'mi_infomax_global': {
+        'MI_INFOMAX_GLOBAL_MAP': MI_INFOMAX_GLOBAL_MAP,
+        'MI_INFOMAX_GLOBAL_CODE': MI_INFOMAX_GLOBAL_CODE,
+    },
+    'mi_infomax_prior': {
+        'MI_INFOMAX_PRIOR_NONE': MI_INFOMAX_PRIOR_NONE,
+        'MI_INFOMAX_PRIOR_KL': MI_INFOMAX_PRIOR_KL,
+        'MI_INFOMAX_PRIOR_UNIFORM': MI_INFOMAX_PRIOR_UNIFORM,
+        'MI_INFOMAX_PRIOR_NORMAL': MI_INFOMAX_PRIOR_NORMAL,
     },
     'mi_critic': {
         'MI_CRITIC_ADDITIVE': MI_CRITIC_ADDITIVE,
@@ -1160,6 +1189,95 @@ class mi_iic_maps_f64(Structure):
         ('mask', c_void_p),
         ('dz', c_void_p),
         ('dzt', c_void_p),
+    )
+
+
+class mi_infomax_options(Structure):
+    """Zero it, set struct_size; see base.h.
+
+    struct_size: sizeof(mi_infomax_options)
+    seed: of critics, negatives and noise; 0: the context's
+    alpha: weight of global, 0 or more. If alpha, beta, gamma and delta are all 0: 0.5, 1.5, 0.01,
+        0
+    beta: of local
+    gamma: of prior
+    delta: of within
+    global_bound: a lower bound of bound.h, read at once; NULL: "jsd"
+    local_bound: likewise
+    within_bound: likewise
+    discriminator: its hidden layers, as encoder.h has them; read at once. NULL: "dense 1000, relu,
+        dense 200, relu"
+    global_critic: an mi_infomax_critic; 0: concat
+    local_critic: likewise; 0: dot. That of within is dot
+    global_of: an mi_infomax_global; 0: the map
+    prior: an mi_infomax_prior; 0: KL if there are two heads, else none
+    units: hidden units of critics, 1 to 65536; 0: 512
+    embed: outputs of projections; 0: as many
+    layers: hidden layers of concat, 1 to 16; 0: 2
+    negatives: scores of Q for each of P that concat takes; 0: 1, for bounds that compare within
+        rows (infonce) 8; -1: all, n - 1
+    shuffle: whom concat takes them from. 0: from others of the batch, each as often. 1: from a
+        shuffled batch, where some meet themselves, as in some ports
+    reserved0: must be 0
+    temperature: of dot, above 0: scores are cosines divided by it; 0: 0.1
+    """
+
+    _fields_ = (
+        ('struct_size', c_uint64),
+        ('seed', c_uint64),
+        ('alpha', c_double),
+        ('beta', c_double),
+        ('gamma', c_double),
+        ('delta', c_double),
+        ('global_bound', c_char_p),
+        ('local_bound', c_char_p),
+        ('within_bound', c_char_p),
+        ('discriminator', c_char_p),
+        ('global_critic', c_int32),
+        ('local_critic', c_int32),
+        ('global_of', c_int32),
+        ('prior', c_int32),
+        ('units', c_int32),
+        ('embed', c_int32),
+        ('layers', c_int32),
+        ('negatives', c_int32),
+        ('shuffle', c_int32),
+        ('reserved0', c_int32),
+        ('temperature', c_double),
+    )
+
+
+class mi_infomax_report(Structure):
+    """What a step tells: a report, see base.h. A term of weight 0 isn't computed: 0.
+
+    struct_size: set to sizeof before the call
+    step: steps made, this one counted
+    rate: learning rate that was used
+    loss: of the encoder: the weighted sum
+    global_loss: of the bound, descended
+    global_estimate: what the bound says, nats
+    local_loss: likewise, the mean over taps
+    local_estimate: likewise
+    within_loss: likewise
+    within_estimate: likewise
+    prior: KL: nats a dimension; adversarial: the encoder's loss, ln 2 where the discriminator
+        can't tell
+    discriminator: the discriminator's own loss, 2 ln 2 likewise; or 0
+    """
+
+    _fields_ = (
+        ('struct_size', c_uint64),
+        ('step', c_int64),
+        ('rate', c_double),
+        ('loss', c_double),
+        ('global_loss', c_double),
+        ('global_estimate', c_double),
+        ('local_loss', c_double),
+        ('local_estimate', c_double),
+        ('within_loss', c_double),
+        ('within_estimate', c_double),
+        ('prior', c_double),
+        ('discriminator', c_double),
     )
 
 
@@ -2865,6 +2983,117 @@ pixels: [height][width][channels]
 stride: bytes from row to row, 0: width * channels
 Returns MI_OK; MI_E_ARG; MI_E_SHAPE; MI_E_IO (the message has the system's
     reason; an older file stays as it was); MI_E_NOMEM
+Since 0.1""",
+    ),
+    'mi_infomax_create': (
+        c_int32,
+        (c_void_p, c_void_p, POINTER(mi_infomax_options), c_void_p),
+        ('encoder', 'optimizer', 'options', 'out'),
+        """\
+Joins an encoder and an optimizer to a Deep InfoMax. Critics and discriminator get optimizers of
+their own, with the same options.
+
+encoder: with one or two linear heads of the same size, and a tap where a term looks at
+    a map; retained
+optimizer: made for that encoder; retained; NULL: only mi_infomax_encode()
+options: NULL for the defaults
+out (out): receives the handle; destroy it with mi_infomax_destroy()
+Returns MI_OK; MI_E_ARG; MI_E_FORMAT (discriminator); MI_E_ABI; MI_E_NOMEM
+Since 0.1""",
+    ),
+    'mi_infomax_destroy': (
+        None,
+        (c_void_p,),
+        ('infomax',),
+        """\
+Takes it away.
+
+infomax: may be NULL
+Since 0.1""",
+    ),
+    'mi_infomax_step': (
+        c_int32,
+        (c_void_p, c_int64, c_void_p, c_void_p, POINTER(mi_infomax_report)),
+        ('infomax', 'n', 'x', 'xt', 'report'),
+        """\
+One step of training, of the encoder, the critics and the discriminator together.
+
+infomax: made with an optimizer
+n: images, 2 or more
+x: [n][height][width][channels]
+xt: [n][height][width][channels], other views of the same images; NULL: one view
+report (out): its struct_size set by the caller; may be NULL
+Returns MI_OK; MI_E_ARG; MI_E_STATE (no optimizer); MI_E_NUMERIC (NaN or infinity in the images,
+    in scores or a gradient); MI_E_SHAPE; MI_E_ABI; MI_E_NOMEM. A step that fails changes
+    neither weights nor statistics.
+Note: With V views in all, h w positions and D outputs of projections, dot takes three products
+    of V x V h w x D beside the projections; concat a pass of its perceptron on V h w (1 +
+    negatives) rows. The scores of dot are never all in memory. The same at any number of
+    threads, unless the products go through the BLAS, as they do in the reference kernels.
+Since 0.1""",
+    ),
+    'mi_infomax_encode': (
+        c_int32,
+        (c_void_p, c_int64, c_void_p, c_void_p, c_void_p, c_void_p),
+        ('infomax', 'n', 'x', 'conv', 'fc', 'code'),
+        """\
+What the encoder, frozen, says of images at three levels.
+
+infomax: the handle
+n: images, 0 or more
+x: [n][height][width][channels]
+conv (out): [n][h][w][c], the last map of the trunk that has more than one position; the
+    images where there is none; NULL: not wanted
+fc (out): [n][features], the trunk's features; NULL: not wanted
+code (out): [n][D], where there are two heads the means; NULL: not wanted
+Returns MI_OK; MI_E_ARG; MI_E_SHAPE; MI_E_NUMERIC; MI_E_NOMEM. On failure outputs may have been
+    written in part.
+Note: Batch normalisation uses running statistics; works through n in parts.
+Since 0.1""",
+    ),
+    'mi_infomax_widths': (
+        c_int32,
+        (c_void_p, c_void_p, c_void_p, c_void_p),
+        ('infomax', 'conv', 'fc', 'code'),
+        """\
+How many numbers an image has at the three levels.
+
+infomax: the handle
+conv (out): may be NULL
+fc (out): may be NULL
+code (out): may be NULL
+Returns MI_OK; MI_E_ARG
+Since 0.1""",
+    ),
+    'mi_infomax_save': (
+        c_int32,
+        (c_void_p, c_void_p, c_char_p),
+        ('infomax', 'pairs', 'path'),
+        """\
+Writes a checkpoint: weights and optimizers of all networks, and the position of the pairs.
+Continuing from it gives the same weights, bit for bit, as not having stopped. The file is
+safetensors, appears whole or not at all, and mi_encoder_load() reads it too.
+
+infomax: made with an optimizer
+pairs: NULL if there are none
+path: where
+Returns MI_OK; MI_E_ARG; MI_E_STATE (no optimizer); MI_E_IO; MI_E_NOMEM
+Since 0.1""",
+    ),
+    'mi_infomax_restore': (
+        c_int32,
+        (c_void_p, c_void_p, c_char_p),
+        ('infomax', 'pairs', 'path'),
+        """\
+Reads a checkpoint back. All or nothing.
+
+infomax: made with the same description, options and kind of optimizer; takes the saved
+    seed over
+pairs: goes to the saved position; must give the same batches (of the same set, by the
+    same seed: that isn't checked); NULL: none
+path: where
+Returns MI_OK; MI_E_ARG; MI_E_STATE (no optimizer); MI_E_IO; MI_E_FORMAT; MI_E_SHAPE; MI_E_DTYPE;
+    MI_E_NUMERIC; MI_E_NOMEM
 Since 0.1""",
     ),
     'mi_mine_create': (

@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One step of Deep InfoMax: forward through the encoder, the terms on its code and maps, the
+ * prior, and back. */
+#include "infomax.h"
+
+#include "../base/random.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#define MOST_WIDTH 65536
+#define PART 256                            /* images that encode takes at once */
+#define SPREAD UINT64_C(0x9E3779B97F4A7C15) /* between the seeds of networks */
+
+/* -- learners --------------------------------------------------------------------------------- */
+
+static mi_status add_one(void *arg, const char *name, const mi__learner *l) {
+    (void)name;
+    (void)l;
+    ++*(int32_t *)arg;
+    return MI_OK;
+}
+
+mi_status mi__learner_create(const mi_infomax *m, const char *text, const mi__map *in,
+                             mi__learner *out) {
+    int32_t number = 0;
+    (void)mi__infomax_each(m, add_one, &number);
+    const mi_encoder_options o = {.struct_size = sizeof o,
+                                  .seed = m->options.seed + (uint64_t)number * SPREAD,
+                                  .height = (int32_t)in->h,
+                                  .width = (int32_t)in->w,
+                                  .channels = (int32_t)in->c};
+    MI__TRY(mi__encoder_create(m->ctx, text, &o, m->k, &out->net));
+    return m->optimizer == NULL
+               ? MI_OK
+               : mi_optimizer_create(out->net, &m->optimizer->options, &out->optimizer);
+}
+
+void mi__learner_destroy(mi__learner *l) {
+    mi_optimizer_destroy(l->optimizer);
+    mi_encoder_destroy(l->net);
+}
+
+mi_status mi__learner_forward(mi__learner *l, int64_t n, const void *x) {
+    mi_encoder *e = l->net;
+    MI__TRY(mi__encoder_begin(e, n, true));
+    mi__copy_numbers(&e->pass, n * mi__encoder_numbers(e, 0), x, e->y[0]);
+    mi__encoder_run(e);
+    return MI_OK;
+}
+
+void mi__learner_backward(mi__learner *l, void *dx) {
+    mi_encoder *e = l->net;
+    mi__encoder_run_backward(e, NULL, true, true);
+    mi__add_numbers(&e->pass, e->pass.n * mi__encoder_numbers(e, 0), e->y[0], dx);
+}
+
+mi_status mi__infomax_each(const mi_infomax *m, mi__infomax_use *use, void *arg) {
+    static const char *const names[MI__SIDES] = {"u", "v", "pair"};
+    char name[32];
+    for (int32_t t = 0; t < MI__MOST_TERMS; t++)
+        for (int i = 0; i < MI__SIDES; i++) {
+            if (m->term[t].side[i].net == NULL)
+                continue;
+            /* at most within.3.pair */
+            size_t length = strlen(m->term[t].name);
+            memcpy(name, m->term[t].name, length);
+            name[length++] = '.';
+            name[length++] = (char)('0' + m->term[t].tap);
+            name[length++] = '.';
+            memcpy(name + length, names[i], strlen(names[i]) + 1);
+            MI__TRY(use(arg, name, &m->term[t].side[i]));
+        }
+    if (m->discriminator.net != NULL)
+        MI__TRY(use(arg, "discriminator", &m->discriminator));
+    const mi__learner own = {m->encoder, m->optimizer};
+    return use(arg, "encoder", &own);
+}
+
+/* -- life ------------------------------------------------------------------------------------- */
+
+static mi_status check_range(const char *name, int64_t value, int64_t least, int64_t most) {
+    if (value < least || value > most)
+        return mi__fail(MI_E_ARG, "%s must be in %" PRId64 " to %" PRId64 ", got %" PRId64, name,
+                        least, most, value);
+    return MI_OK;
+}
+
+static mi_status check_weight(const char *name, double value) {
+    if (!(value >= 0) || !isfinite(value))
+        return mi__fail(MI_E_ARG, "%s must be 0 or more, got %g", name, value);
+    return MI_OK;
+}
+
+static mi_status check_options(const mi_infomax_options *o) {
+    MI__TRY(check_weight("alpha", o->alpha));
+    MI__TRY(check_weight("beta", o->beta));
+    MI__TRY(check_weight("gamma", o->gamma));
+    MI__TRY(check_weight("delta", o->delta));
+    MI__TRY(check_range("global_critic", o->global_critic, MI_INFOMAX_DOT, MI_INFOMAX_CONCAT));
+    MI__TRY(check_range("local_critic", o->local_critic, MI_INFOMAX_DOT, MI_INFOMAX_CONCAT));
+    MI__TRY(check_range("global_of", o->global_of, MI_INFOMAX_GLOBAL_MAP, MI_INFOMAX_GLOBAL_CODE));
+    MI__TRY(check_range("prior", o->prior, MI_INFOMAX_PRIOR_NONE, MI_INFOMAX_PRIOR_NORMAL));
+    MI__TRY(check_range("units", o->units, 1, MOST_WIDTH));
+    MI__TRY(check_range("embed", o->embed, 1, MOST_WIDTH));
+    MI__TRY(check_range("layers", o->layers, 1, 16));
+    MI__TRY(check_range("negatives", o->negatives, -1, INT32_MAX));
+    MI__TRY(check_range("shuffle", o->shuffle, 0, 1));
+    MI__TRY(check_range("reserved0", o->reserved0, 0, 0));
+    if (!(o->temperature > 0) || !isfinite(o->temperature))
+        return mi__fail(MI_E_ARG, "temperature must be above 0, got %g", o->temperature);
+    return MI_OK;
+}
+
+static mi_status load_options(mi_infomax *m, const mi_infomax_options *theirs) {
+    mi_infomax_options *o = &m->options;
+    MI__TRY(mi__options_load(o, sizeof *o, sizeof *o, theirs, "mi_infomax_options"));
+    if (o->alpha == 0 && o->beta == 0 && o->gamma == 0 && o->delta == 0) {
+        o->alpha = 0.5;
+        o->beta = 1.5;
+        o->gamma = 0.01;
+    }
+    const int32_t prior = m->encoder->heads == 2 ? MI_INFOMAX_PRIOR_KL : MI_INFOMAX_PRIOR_NONE;
+    o->seed = o->seed != 0 ? o->seed : m->ctx->options.seed;
+    o->global_critic = o->global_critic != 0 ? o->global_critic : MI_INFOMAX_CONCAT;
+    o->local_critic = o->local_critic != 0 ? o->local_critic : MI_INFOMAX_DOT;
+    o->global_of = o->global_of != 0 ? o->global_of : MI_INFOMAX_GLOBAL_MAP;
+    o->prior = o->prior != 0 ? o->prior : prior;
+    o->units = o->units != 0 ? o->units : 512;
+    o->embed = o->embed != 0 ? o->embed : o->units;
+    o->layers = o->layers != 0 ? o->layers : 2;
+    o->temperature = o->temperature != 0 ? o->temperature : 0.1;
+    return check_options(o);
+}
+
+static mi_status check_heads(const mi_infomax *m) {
+    const mi_encoder *e = m->encoder;
+    const mi__head *h = e->head;
+    if (e->heads < 1 || e->heads > 2 || h[0].softmax ||
+        (e->heads == 2 && (h[1].softmax || h[1].dense.width != h[0].dense.width)))
+        return mi__fail(MI_E_ARG,
+                        "Deep InfoMax needs an encoder with one linear head, or two of the same "
+                        "size, such as \"infomax | linear 64\", got \"%.80s\"",
+                        e->description);
+    if ((m->options.prior == MI_INFOMAX_PRIOR_KL) != (e->heads == 2))
+        return mi__fail(MI_E_ARG,
+                        "the prior is %" PRId32
+                        " (an mi_infomax_prior), and the encoder has %" PRId32
+                        " heads: two are for MI_INFOMAX_PRIOR_KL, one for all others",
+                        m->options.prior, e->heads);
+    return MI_OK;
+}
+
+static mi_status add_term(mi_infomax *m, const char *name, int32_t of, int32_t tap, int32_t critic,
+                          const char *bound, double weight) {
+    const mi_encoder *e = m->encoder;
+    mi__term *t = &m->term[m->terms];
+    if (!(weight > 0))
+        return MI_OK;
+    if (of != MI__OF_CODE && tap >= e->taps)
+        return mi__fail(MI_E_ARG,
+                        "the term %s looks at a map: the encoder's description needs a \"tap\", "
+                        "got \"%.80s\"",
+                        name, e->description);
+    const int64_t code = e->head[0].dense.width;
+    const mi__map *map = of == MI__OF_CODE ? NULL : mi__encoder_map(e, e->tap[tap].at);
+    *t = (mi__term){.name = name, .of = of, .tap = tap, .critic = critic, .weight = weight};
+    t->u_width = of == MI__OF_PLACE ? map->c : code;
+    t->v_map =
+        (mi__map){1, 1, 1, of == MI__OF_CODE ? code : mi__encoder_numbers(e, e->tap[tap].at)};
+    if (of == MI__OF_PLACES || of == MI__OF_PLACE)
+        t->v_map = *map;
+    m->terms++;
+    MI__TRY(mi_bound_create(m->ctx, bound != NULL ? bound : "jsd", &t->bound));
+    return mi__term_build(m, t);
+}
+
+/* The whole objective, term by term. */
+static mi_status build(mi_infomax *m) {
+    const mi_infomax_options *o = &m->options;
+    const int32_t taps = m->encoder->taps;
+    MI__TRY(check_heads(m));
+    MI__TRY(add_term(m, "global", o->global_of == MI_INFOMAX_GLOBAL_MAP ? MI__OF_MAP : MI__OF_CODE,
+                     0, o->global_critic, o->global_bound, o->alpha));
+    for (int32_t t = 0; t < MI__MAX(taps, 1); t++)
+        MI__TRY(add_term(m, "local", MI__OF_PLACES, t, o->local_critic, o->local_bound,
+                         o->beta / MI__MAX(taps, 1)));
+    MI__TRY(add_term(m, "within", MI__OF_PLACE, 0, MI_INFOMAX_DOT, o->within_bound, o->delta));
+    if (o->prior >= MI_INFOMAX_PRIOR_UNIFORM && o->gamma > 0)
+        MI__TRY(mi__prior_build(m, o->discriminator != NULL ? o->discriminator
+                                                            : "dense 1000, relu, dense 200, relu"));
+    return MI_OK;
+}
+
+mi_status mi__infomax_create(mi_encoder *encoder, mi_optimizer *optimizer,
+                             const mi_infomax_options *options, mi_infomax **out) {
+    MI__NEED(encoder);
+    MI__NEED(out);
+    if (optimizer != NULL && optimizer->encoder != encoder)
+        return mi__fail(MI_E_ARG, "the optimizer was made for another encoder");
+    mi_infomax *m = mi__alloc_zero(encoder->ctx, 1, sizeof *m);
+    if (m == NULL)
+        return MI_E_NOMEM;
+    m->encoder = mi__encoder_take(encoder);
+    m->optimizer = optimizer != NULL ? mi__optimizer_take(optimizer) : NULL;
+    m->ctx = encoder->ctx;
+    m->k = encoder->pass.kernel;
+    mi_status status = load_options(m, options);
+    if (status == MI_OK)
+        status = build(m);
+    m->options.global_bound = m->options.local_bound = m->options.within_bound = NULL;
+    m->options.discriminator = NULL;
+    if (status != MI_OK) {
+        mi_infomax_destroy(m);
+        return status;
+    }
+    *out = m;
+    return MI_OK;
+}
+
+mi_status mi_infomax_create(mi_encoder *encoder, mi_optimizer *optimizer,
+                            const mi_infomax_options *options, mi_infomax **out) {
+    return mi__infomax_create(encoder, optimizer, options, out);
+}
+
+void mi_infomax_destroy(mi_infomax *m) {
+    if (m == NULL)
+        return;
+    mi_encoder *e = m->encoder;
+    for (int32_t t = 0; t < m->terms; t++)
+        mi__term_destroy(&m->term[t]);
+    mi__learner_destroy(&m->discriminator);
+    mi__free(m->ctx, m->room, m->room_bytes, 1);
+    mi_optimizer_destroy(m->optimizer);
+    mi__free(m->ctx, m, 1, sizeof *m);
+    mi_encoder_destroy(e);
+}
+
+/* -- a batch ---------------------------------------------------------------------------------- */
+
+/* What lies in the room. */
+typedef struct batch {
+    mi__meeting meeting;
+    int64_t *partner, *order;
+    int64_t *place; /* [rows] of the map, for the term within */
+    void *z;        /* [rows][d] if codes are drawn, else NULL */
+    void *dz;       /* likewise; or where the head's gradient goes */
+    void *seen;     /* [rows][d] */
+    void *u, *du;   /* [rows][channels] of the map at these places */
+    char *scratch;
+    int64_t bytes;
+} batch;
+
+static batch lay_out(const mi_infomax *m, int64_t n, int64_t rows, char *room) {
+    const int64_t d = m->encoder->head[0].dense.width;
+    const size_t real = m->k->real;
+    batch b = {.meeting = {.n = n, .rows = rows}};
+    int64_t scratch = 0, channels = 0;
+    for (int32_t t = 0; t < m->terms; t++) {
+        const mi__term *term = &m->term[t];
+        b.meeting.others = MI__MAX(b.meeting.others, mi__term_others(m, term, n));
+        scratch = MI__MAX(scratch, mi__term_room(m, term, n, rows));
+        channels = term->of == MI__OF_PLACE ? term->u_width : channels;
+    }
+    b.partner = mi__take(room, &b.bytes, (1 + b.meeting.others) * rows, sizeof *b.partner);
+    b.order = mi__take(room, &b.bytes, n, sizeof *b.order);
+    b.place = mi__take(room, &b.bytes, rows, sizeof *b.place);
+    b.z = mi__take(room, &b.bytes, rows * d, real);
+    b.dz = mi__take(room, &b.bytes, rows * d, real);
+    b.seen = mi__take(room, &b.bytes, rows * d, real);
+    b.u = mi__take(room, &b.bytes, rows * channels, real);
+    b.du = mi__take(room, &b.bytes, rows * channels, real);
+    b.scratch = mi__take(room, &b.bytes, scratch, 1);
+    b.meeting.partner = b.partner;
+    return b;
+}
+
+/* No sum of what a batch takes overflows where this product doesn't. */
+static mi_status check_size(const mi_infomax *m, int64_t n, int64_t rows) {
+    int64_t numbers = 8 * (m->encoder->head[0].dense.width + MOST_WIDTH), bytes, all;
+    for (int32_t t = 0; t < m->terms; t++)
+        numbers += (m->term[t].v_map.h * m->term[t].v_map.w + 1) * 8 * m->options.units;
+    const int64_t others = m->options.negatives == -1 ? n : 1 + (int64_t)m->options.negatives;
+    if (!mi__multiply(rows, 8 + MI__MIN(others, n), &all) || !mi__multiply(all, numbers, &bytes) ||
+        !mi__multiply(bytes, 64, &bytes))
+        return mi__fail(MI_E_SHAPE, "a batch of %" PRId64 " images is too large", n);
+    return MI_OK;
+}
+
+static mi_status make_room(mi_infomax *m, int64_t n, int64_t rows, batch *b) {
+    MI__TRY(check_size(m, n, rows));
+    *b = lay_out(m, n, rows, NULL);
+    if (b->bytes > m->room_bytes) {
+        mi__free(m->ctx, m->room, m->room_bytes, 1);
+        m->room_bytes = 0;
+        m->room = mi__alloc(m->ctx, b->bytes, 1);
+        if (m->room == NULL)
+            return MI_E_NOMEM;
+        m->room_bytes = b->bytes;
+    }
+    *b = lay_out(m, n, rows, m->room);
+    return MI_OK;
+}
+
+/* Distances to others, each another; or whole orders, which may have fixed points. */
+static void draw_meeting(const mi_infomax *m, const batch *b) {
+    const mi__meeting *meet = &b->meeting;
+    mi__random r = mi__random_at(m->options.seed, MI__STREAM_NEGATIVES, (uint64_t)m->steps << 24);
+    const int64_t n = meet->n, halves = meet->rows / n;
+    for (int64_t i = 0; i < n; i++)
+        b->order[i] = i;
+    for (int64_t row = 0; row < meet->rows; row++)
+        b->partner[row] = halves == 1 ? row : (row + n) % meet->rows;
+    for (int64_t o = 0; o < meet->others; o++) {
+        if (m->options.shuffle == 1) {
+            mi__random_shuffle(&r, n, b->order);
+        } else {
+            const int64_t j = 1 + o + mi__random_below(&r, n - 1 - o), kept = b->order[1 + o];
+            b->order[1 + o] = b->order[j];
+            b->order[j] = kept;
+        }
+        for (int64_t row = 0; row < meet->rows; row++) {
+            const int64_t own = b->partner[row] % n, half = b->partner[row] / n;
+            const int64_t other =
+                m->options.shuffle == 1 ? b->order[own] : (own + b->order[1 + o]) % n;
+            b->partner[(1 + o) * meet->rows + row] = half * n + other;
+        }
+    }
+}
+
+static void draw_places(const mi_infomax *m, const batch *b, int64_t places) {
+    mi__random r = mi__random_at(m->options.seed, MI__STREAM_PLACES, (uint64_t)m->steps << 24);
+    for (int64_t row = 0; row < b->meeting.rows; row++)
+        b->place[row] = row * places + mi__random_below(&r, places);
+}
+
+/* Forward: codes, and the gradients by all that terms look at begin at 0. */
+static mi_status encode(mi_infomax *m, const float *x, const float *xt, batch *b, const void **z) {
+    mi_encoder *e = m->encoder;
+    const int64_t n = b->meeting.n, rows = b->meeting.rows, d = e->head[0].dense.width;
+    MI__TRY(mi__encoder_begin(e, rows, true));
+    MI__TRY(mi__encoder_put(e, 0, n, x));
+    if (xt != NULL)
+        MI__TRY(mi__encoder_put(e, n, n, xt));
+    mi__encoder_run(e);
+    const bool drawn = m->options.prior == MI_INFOMAX_PRIOR_KL;
+    MI__TRY(mi__code_draw(m, rows, drawn ? b->z : NULL, z));
+    if (!drawn)
+        b->dz = e->head[0].dy;
+    memset(b->dz, 0, (size_t)(rows * d) * m->k->real);
+    for (int32_t t = 0; t < e->taps; t++) {
+        memset(e->tap[t].dy, 0, (size_t)(rows * mi__encoder_numbers(e, e->tap[t].at)) * m->k->real);
+        e->tap[t].use = true;
+    }
+    return MI_OK;
+}
+
+static mi_status evaluate_within(mi_infomax *m, mi__term *t, const batch *b) {
+    const mi__tap *tap = &m->encoder->tap[t->tap];
+    const void *map = m->encoder->y[tap->at];
+    const int64_t c = t->u_width, rows = b->meeting.rows;
+    draw_places(m, b, t->v_map.h * t->v_map.w);
+    for (int64_t i = 0; i < rows; i++)
+        memcpy(mi__real_at(m->k, b->u, i * c), mi__real_at(m->k, map, b->place[i] * c),
+               (size_t)c * m->k->real);
+    memset(b->du, 0, (size_t)(rows * c) * m->k->real);
+    MI__TRY(mi__term_evaluate(m, t, &b->meeting, b->u, map, b->du, tap->dy, b->scratch));
+    for (int64_t i = 0; i < rows; i++)
+        m->k->add_scaled(c, 1, mi__real_at(m->k, b->du, i * c),
+                         mi__real_at(m->k, tap->dy, b->place[i] * c));
+    return MI_OK;
+}
+
+static mi_status evaluate_term(mi_infomax *m, mi__term *t, const batch *b, const void *z) {
+    const mi__tap *tap = &m->encoder->tap[t->tap];
+    if (t->of == MI__OF_PLACE)
+        return evaluate_within(m, t, b);
+    if (t->of == MI__OF_CODE)
+        return mi__term_evaluate(m, t, &b->meeting, z, z, b->dz, b->dz, b->scratch);
+    return mi__term_evaluate(m, t, &b->meeting, z, m->encoder->y[tap->at], b->dz, tap->dy,
+                             b->scratch);
+}
+
+static void sum_up(const mi_infomax *m, mi_infomax_report *report) {
+    const double scales = MI__MAX(m->encoder->taps, 1);
+    report->loss = m->options.gamma * report->prior;
+    for (int32_t i = 0; i < m->terms; i++) {
+        const mi__term *t = &m->term[i];
+        report->loss += t->weight * t->loss;
+        if (t->of == MI__OF_PLACES) {
+            report->local_loss += t->loss / scales;
+            report->local_estimate += t->estimate / scales;
+        } else if (t->of == MI__OF_PLACE) {
+            report->within_loss = t->loss;
+            report->within_estimate = t->estimate;
+        } else {
+            report->global_loss = t->loss;
+            report->global_estimate = t->estimate;
+        }
+    }
+}
+
+static mi_status compute(mi_infomax *m, const float *x, const float *xt, batch *b,
+                         mi_infomax_report *report) {
+    const int64_t rows = b->meeting.rows;
+    const bool use[2] = {true, true};
+    const void *z;
+    draw_meeting(m, b);
+    MI__TRY(encode(m, x, xt, b, &z));
+    for (int32_t t = 0; t < m->terms; t++)
+        MI__TRY(evaluate_term(m, &m->term[t], b, z));
+    MI__TRY(mi__prior_evaluate(m, rows, z, b->dz, b->seen, report));
+    MI__TRY(mi__code_backward(m, rows, z, b->dz));
+    mi__encoder_run_backward(m->encoder, use, false, false);
+    sum_up(m, report);
+    return MI_OK;
+}
+
+mi_status mi__infomax_gradient(mi_infomax *m, int64_t n, const float *x, const float *xt,
+                               mi_infomax_report *report) {
+    batch b;
+    double log_average[MI__MOST_TERMS];
+    int64_t steps[MI__MOST_TERMS];
+    *report = (mi_infomax_report){.struct_size = sizeof *report};
+    MI__TRY(make_room(m, n, xt != NULL ? 2 * n : n, &b));
+    for (int32_t t = 0; t < m->terms; t++) {
+        log_average[t] = m->term[t].bound->log_average;
+        steps[t] = m->term[t].bound->steps;
+    }
+    const mi_status status = compute(m, x, xt, &b, report);
+    for (int32_t t = 0; t < m->terms && status != MI_OK; t++) {
+        m->term[t].bound->log_average = log_average[t];
+        m->term[t].bound->steps = steps[t];
+    }
+    return status;
+}
+
+/* -- a step ----------------------------------------------------------------------------------- */
+
+static mi_status check_learner(void *arg, const char *name, const mi__learner *l) {
+    (void)arg;
+    (void)name;
+    return mi__optimizer_check(l->optimizer);
+}
+
+static mi_status apply_learner(void *arg, const char *name, const mi__learner *l) {
+    (void)arg;
+    (void)name;
+    mi__optimizer_apply(l->optimizer);
+    mi__encoder_update_states(l->net);
+    return MI_OK;
+}
+
+mi_status mi_infomax_step(mi_infomax *m, int64_t n, const float *x, const float *xt,
+                          mi_infomax_report *report) {
+    MI__NEED(m);
+    MI__NEED(x);
+    if (n < 2 || n > INT64_MAX / 2)
+        return mi__fail(MI_E_ARG, "n must be at least 2, got %" PRId64, n);
+    if (report != NULL)
+        MI__TRY(mi__report_check(report, sizeof *report, sizeof *report, "mi_infomax_report"));
+    if (m->optimizer == NULL)
+        return mi__fail(MI_E_STATE, "the handle was made without an optimizer");
+    mi_infomax_report own;
+    const double rate = mi_optimizer_rate(m->optimizer);
+    MI__TRY(mi__infomax_gradient(m, n, x, xt, &own));
+    MI__TRY(mi__infomax_each(m, check_learner, NULL));
+    (void)mi__infomax_each(m, apply_learner, NULL);
+    own.step = ++m->steps;
+    own.rate = rate;
+    if (report != NULL)
+        mi__report_store(report, report->struct_size, &own, sizeof own);
+    return MI_OK;
+}
+
+/* -- use -------------------------------------------------------------------------------------- */
+
+mi_status mi_infomax_widths(const mi_infomax *m, int64_t *conv, int64_t *fc, int64_t *code) {
+    MI__NEED(m);
+    if (conv != NULL)
+        *conv = mi__encoder_numbers(m->encoder, m->encoder->last_map);
+    if (fc != NULL)
+        *fc = mi__encoder_numbers(m->encoder, m->encoder->layers);
+    if (code != NULL)
+        *code = m->encoder->head[0].dense.width;
+    return MI_OK;
+}
+
+static void copy_level(const mi_encoder *e, int64_t first, int64_t count, int64_t width,
+                       const void *from, float *to) {
+    if (to != NULL)
+        mi__reals_to_float(e->pass.kernel->real, count * width, from, to + first * width);
+}
+
+mi_status mi_infomax_encode(mi_infomax *m, int64_t n, const float *x, float *conv, float *fc,
+                            float *code) {
+    MI__NEED(m);
+    if (n < 0)
+        return mi__fail(MI_E_ARG, "n must not be negative, got %" PRId64, n);
+    if (n > 0)
+        MI__NEED(x);
+    mi_encoder *e = m->encoder;
+    int64_t w_conv, w_fc, w_code, all;
+    MI__TRY(mi_infomax_widths(m, &w_conv, &w_fc, &w_code));
+    const int64_t numbers = mi__encoder_numbers(e, 0);
+    if (!mi__multiply(n, numbers, &all))
+        return mi__fail(MI_E_SHAPE, "%" PRId64 " images overflow", n);
+    for (int64_t i = 0, count; i < n; i += count) {
+        count = MI__MIN(n - i, PART);
+        MI__TRY(mi__encoder_begin(e, count, false));
+        MI__TRY(mi__encoder_put(e, 0, count, x + i * numbers));
+        mi__encoder_run(e);
+        copy_level(e, i, count, w_conv, e->y[e->last_map], conv);
+        copy_level(e, i, count, w_fc, MI__FEATURES(e), fc);
+        copy_level(e, i, count, w_code, e->head[0].y, code);
+    }
+    return MI_OK;
+}
