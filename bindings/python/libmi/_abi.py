@@ -36,6 +36,7 @@ MI_LOG_INFO = 3  # decisions worth knowing
 # mi_split: Which part of a set on disk.
 MI_SPLIT_TRAIN = 1  # what is learnt from
 MI_SPLIT_TEST = 2  # what is only measured on
+MI_SPLIT_UNLABELLED = 3  # what is learnt from and has no labels; only of STL-10
 
 # mi_init: How weights start. Biases start at 0, scales of bn at 1.
 MI_INIT_DEFAULT = 0  # he-normal in the trunk, normal 0.01 in heads
@@ -223,6 +224,7 @@ ENUMS = {
     'mi_split': {
         'MI_SPLIT_TRAIN': MI_SPLIT_TRAIN,
         'MI_SPLIT_TEST': MI_SPLIT_TEST,
+        'MI_SPLIT_UNLABELLED': MI_SPLIT_UNLABELLED,
     },
     'mi_init': {
         'MI_INIT_DEFAULT': MI_INIT_DEFAULT,
@@ -1936,13 +1938,14 @@ Opens whatever lies at a path:
 - a directory with train-images-idx3-ubyte, train-labels-idx1-ubyte,
   t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, each plain or as .gz (MNIST and
   its relatives);
+- a directory with the files of mi_dataset_open_cifar() or mi_dataset_open_stl();
 - a directory with train/ and test/, each with a folder of PNG files per
   class; classes are numbered in the order of strcmp() of the folders of train/,
   for both parts.
 
 context: NULL for a private default one; retained
 path: as above
-split: an mi_split
+split: an mi_split, MI_SPLIT_UNLABELLED only for STL-10
 out (out): receives the set; destroy it with mi_dataset_destroy()
 Returns MI_OK; MI_E_ARG; MI_E_IO (the message names the file); MI_E_FORMAT;
     MI_E_SHAPE (images of several sizes); MI_E_NOMEM
@@ -1965,6 +1968,42 @@ Returns MI_OK; MI_E_ARG; MI_E_IO; MI_E_FORMAT (wrong magic, a header that
     differ); MI_E_NOMEM
 Note: Memory in proportion to what the file really holds, whatever its header says.
     What follows the end of gzip data is passed over, as gzip does.
+Since 0.1""",
+    ),
+    'mi_dataset_open_cifar': (
+        c_int32,
+        (c_void_p, c_char_p, c_int32, c_void_p),
+        ('context', 'path', 'split', 'out'),
+        """\
+Reads CIFAR-10 or CIFAR-100 (A. Krizhevsky), 32 x 32 and RGB, in the binary version: a
+directory with data_batch_1.bin to data_batch_5.bin and test_batch.bin, or one with train.bin
+and test.bin. Of CIFAR-100 the labels are those of the 100 fine classes.
+
+context: NULL for a private default one; retained
+path: the directory
+split: MI_SPLIT_TRAIN or MI_SPLIT_TEST
+out (out): receives the set, in the order of the files
+Returns MI_OK; MI_E_ARG; MI_E_IO; MI_E_FORMAT (bytes that are no whole number of records, a
+    label that there is not, ...); MI_E_NOMEM
+Note: Files may have any number of records, so that a part of the set is a set.
+Since 0.1""",
+    ),
+    'mi_dataset_open_stl': (
+        c_int32,
+        (c_void_p, c_char_p, c_int32, c_void_p),
+        ('context', 'path', 'split', 'out'),
+        """\
+Reads STL-10 (A. Coates, H. Lee and A. Y. Ng), 96 x 96 and RGB, in the binary version: a
+directory with train_X.bin, train_y.bin, test_X.bin, test_y.bin and unlabeled_X.bin, of which
+those of the split must be there. Labels 1 to 10 become 0 to 9.
+
+context: NULL for a private default one; retained
+path: the directory
+split: an mi_split
+out (out): receives the set, in the order of the files
+Returns MI_OK; MI_E_ARG; MI_E_IO; MI_E_FORMAT; MI_E_SHAPE (counts of images and labels
+    differ); MI_E_NOMEM
+Note: 27,648 bytes an image: 2.8 GB for the unlabelled ones.
 Since 0.1""",
     ),
     'mi_dataset_open_folders': (
