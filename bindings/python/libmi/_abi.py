@@ -139,6 +139,10 @@ MI_SCHEDULE_CONSTANT = 0  # not at all
 MI_SCHEDULE_STEP = 1  # times gamma every `period` steps
 MI_SCHEDULE_COSINE = 2  # half a cosine down to `floor` at `total` steps, constant after
 
+# mi_recipe: How twins are made.
+MI_RECIPE_DIGITS = 0  # small rotations and crops
+MI_RECIPE_NATURAL = 1  # crops of any size, mirror images, other colours
+
 # mi_prior_reduce: How the divergences of the dimensions become one number; over samples it is the
 # mean.
 MI_PRIOR_SUM = 0  # their sum: the divergence proper
@@ -311,6 +315,10 @@ ENUMS = {
         'MI_SCHEDULE_CONSTANT': MI_SCHEDULE_CONSTANT,
         'MI_SCHEDULE_STEP': MI_SCHEDULE_STEP,
         'MI_SCHEDULE_COSINE': MI_SCHEDULE_COSINE,
+    },
+    'mi_recipe': {
+        'MI_RECIPE_DIGITS': MI_RECIPE_DIGITS,
+        'MI_RECIPE_NATURAL': MI_RECIPE_NATURAL,
     },
     'mi_prior_reduce': {
         'MI_PRIOR_SUM': MI_PRIOR_SUM,
@@ -1320,7 +1328,8 @@ class mi_pairs_options(Structure):
     seed: 0: the context's
     batch: images a batch, up to the set's count; 0: 128
     repeats: twins of each image, 1 to 64; 0: 1
-    size: side of both views in pixels; 0: height - height / 7 (24 of 28)
+    size: side of both views in pixels; 0: height - height / 7 (24 of 28), the whole height in the
+        natural recipe
     rotation: largest angle in degrees, up to 180; 0: 20; negative: none
     rotation_share: share of twins that are rotated; 0: 0.5; negative: none
     crops: sides of the smaller crops, all equally likely, up to the first 0; none: 20, 22, 24
@@ -1331,6 +1340,20 @@ class mi_pairs_options(Structure):
     rotation_crop: 0: rotated twins show the whole image, resized; 1: its centre, at the scale of
         the plain view
     reserved0: must be 0
+    recipe: an mi_recipe; what is of the other one must be 0 or negative: of the digits rotation to
+        rotation_crop, of the natural ones what follows
+    first_plain: 1: x is the plain view in the natural recipe too, as it always is in that for
+        digits; 0: a random one
+    scale_min: a crop's least share of the image's area, evenly drawn up to 1 as the logarithm of
+        its width over its height is between those of 3/4 and 4/3; 0: 0.2; 1 or negative: the whole
+        image
+    flip_share: share of views that are mirrored, left and right; 0: 0.5; negative: none
+    jitter_share: share whose colours change; 0: 0.8; negative: none
+    brightness: how far, up to 1; 0: 0.4; negative: not at all
+    contrast: likewise
+    saturation: likewise
+    hue: up to 0.5; 0: 0.1; negative: not at all
+    grey_share: share in grey, of 3 channels; 0: 0.2; negative: none
     """
 
     _fields_ = (
@@ -1347,6 +1370,16 @@ class mi_pairs_options(Structure):
         ('ahead', c_int32),
         ('rotation_crop', c_int32),
         ('reserved0', c_int32),
+        ('recipe', c_int32),
+        ('first_plain', c_int32),
+        ('scale_min', c_double),
+        ('flip_share', c_double),
+        ('jitter_share', c_double),
+        ('brightness', c_double),
+        ('contrast', c_double),
+        ('saturation', c_double),
+        ('hue', c_double),
+        ('grey_share', c_double),
     )
 
 
@@ -3103,7 +3136,8 @@ Since 0.1""",
 The next batch; waits until it is prepared. It goes on for ever, epoch after epoch.
 
 pairs: the generator
-x (out): [batch][size][size][channels]; the plain views
+x (out): [batch][size][size][channels]; the plain views, random ones in the
+    natural recipe
 xt (out): [batch * repeats][size][size][channels]; row i * repeats + j is
     twin j of image i
 index (out): [batch]; the images' numbers in the set; may be NULL
