@@ -18,8 +18,9 @@ typedef struct mi_dataset mi_dataset;
 
 /** Which part of a set on disk. */
 enum mi_split {
-    MI_SPLIT_TRAIN = 1, /**< what is learnt from */
-    MI_SPLIT_TEST = 2   /**< what is only measured on */
+    MI_SPLIT_TRAIN = 1,     /**< what is learnt from */
+    MI_SPLIT_TEST = 2,      /**< what is only measured on */
+    MI_SPLIT_UNLABELLED = 3 /**< what is learnt from and has no labels; only of STL-10 */
 };
 
 /** What mi_dataset_info() tells. */
@@ -40,13 +41,14 @@ typedef struct mi_dataset_shape {
  * - a directory with train-images-idx3-ubyte, train-labels-idx1-ubyte,
  *   t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, each plain or as .gz (MNIST and
  *   its relatives);
+ * - a directory with the files of mi_dataset_open_cifar() or mi_dataset_open_stl();
  * - a directory with train/ and test/, each with a folder of PNG files per
  *   class; classes are numbered in the order of strcmp() of the folders of train/,
  *   for both parts.
  *
  * @param context   NULL for a private default one; retained
  * @param path      as above
- * @param split     an mi_split
+ * @param split     an mi_split, MI_SPLIT_UNLABELLED only for STL-10
  * @param[out] out  receives the set; destroy it with mi_dataset_destroy()
  * @return MI_OK; MI_E_ARG; MI_E_IO (the message names the file); MI_E_FORMAT;
  *         MI_E_SHAPE (images of several sizes); MI_E_NOMEM
@@ -72,6 +74,40 @@ LIBMI_API LIBMI_NODISCARD mi_status mi_dataset_open(mi_context *context, const c
  */
 LIBMI_API LIBMI_NODISCARD mi_status mi_dataset_open_idx(mi_context *context, const char *images,
                                                         const char *labels, mi_dataset **out);
+
+/**
+ * Reads CIFAR-10 or CIFAR-100 (A. Krizhevsky), 32 x 32 and RGB, in the binary version: a
+ * directory with data_batch_1.bin to data_batch_5.bin and test_batch.bin, or one with train.bin
+ * and test.bin. Of CIFAR-100 the labels are those of the 100 fine classes.
+ *
+ * @param context   NULL for a private default one; retained
+ * @param path      the directory
+ * @param split     MI_SPLIT_TRAIN or MI_SPLIT_TEST
+ * @param[out] out  receives the set, in the order of the files
+ * @return MI_OK; MI_E_ARG; MI_E_IO; MI_E_FORMAT (bytes that are no whole number of records, a
+ *         label that there is not, ...); MI_E_NOMEM
+ * @note Files may have any number of records, so that a part of the set is a set.
+ * @since 0.1
+ */
+LIBMI_API LIBMI_NODISCARD mi_status mi_dataset_open_cifar(mi_context *context, const char *path,
+                                                          int32_t split, mi_dataset **out);
+
+/**
+ * Reads STL-10 (A. Coates, H. Lee and A. Y. Ng), 96 x 96 and RGB, in the binary version: a
+ * directory with train_X.bin, train_y.bin, test_X.bin, test_y.bin and unlabeled_X.bin, of which
+ * those of the split must be there. Labels 1 to 10 become 0 to 9.
+ *
+ * @param context   NULL for a private default one; retained
+ * @param path      the directory
+ * @param split     an mi_split
+ * @param[out] out  receives the set, in the order of the files
+ * @return MI_OK; MI_E_ARG; MI_E_IO; MI_E_FORMAT; MI_E_SHAPE (counts of images and labels
+ *         differ); MI_E_NOMEM
+ * @note 27,648 bytes an image: 2.8 GB for the unlabelled ones.
+ * @since 0.1
+ */
+LIBMI_API LIBMI_NODISCARD mi_status mi_dataset_open_stl(mi_context *context, const char *path,
+                                                        int32_t split, mi_dataset **out);
 
 /**
  * Reads a directory that has a folder of PNG files per class. If all are grey

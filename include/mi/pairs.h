@@ -3,12 +3,26 @@
 #define LIBMI_PAIRS_H
 
 /** @file
- * Batches of image pairs: an image as it is, and randomly transformed twins of it.
+ * Batches of image pairs: an image as it is, and randomly transformed twins of it;
+ * or, of natural images, nothing but random views.
  *
- * The plain view is the centre crop. Each twin is, by the toss of a coin, either
- * the image rotated within an angle and resized (or cropped at the centre), or a
- * smaller crop at a random place, resized; sampling is bilinear, outside of the
- * image is 0.
+ * The plain view is the centre crop. What a twin is, the recipe says:
+ *
+ * - MI_RECIPE_DIGITS: by the toss of a coin, either the image rotated within an
+ *   angle and resized (or cropped at the centre), or a smaller crop at a random
+ *   place, resized; sampling is bilinear, outside of the image is 0.
+ * - MI_RECIPE_NATURAL: a crop of random area, shape and place, resized (bilinear, without
+ *   a filter before), perhaps mirrored, perhaps in other colours, perhaps in grey. Both
+ *   sides of a pair are such views, unless first_plain asks for the plain one. Colours
+ *   change in this order, each result being cut to 0 to 1:
+ *
+ *       brightness   v = b v                          b in 1 - brightness to 1 + brightness
+ *       contrast     v = c v + (1 - c) mean of grey   c likewise
+ *       saturation   v = s v + (1 - s) grey           s likewise
+ *       hue          turned by h of the circle        h in -hue to hue, of HSV
+ *
+ *   where grey is 0.299 R + 0.587 G + 0.114 B. Images of other than 3 channels have
+ *   brightness and contrast alone, their grey being the mean of the channels.
  *
  * What is drawn for the pair at a position is a pure function of seed and
  * position: threads and interruptions don't change it. Every epoch shuffles the
@@ -22,13 +36,20 @@ LIBMI_BEGIN_DECLS
 /** Opaque. */
 typedef struct mi_pairs mi_pairs;
 
+/** How twins are made. */
+enum mi_recipe {
+    MI_RECIPE_DIGITS = 0, /**< small rotations and crops */
+    MI_RECIPE_NATURAL = 1 /**< crops of any size, mirror images, other colours */
+};
+
 /** Zero it, set struct_size; see base.h. */
 typedef struct mi_pairs_options {
     uint64_t struct_size;  /**< sizeof(mi_pairs_options) */
     uint64_t seed;         /**< 0: the context's */
     int64_t batch;         /**< images a batch, up to the set's count; 0: 128 */
     int32_t repeats;       /**< twins of each image, 1 to 64; 0: 1 */
-    int32_t size;          /**< side of both views in pixels; 0: height - height / 7 (24 of 28) */
+    int32_t size;          /**< side of both views in pixels; 0: height - height / 7 (24 of 28), the
+                                whole height in the natural recipe */
     double rotation;       /**< largest angle in degrees, up to 180; 0: 20; negative: none */
     double rotation_share; /**< share of twins that are rotated; 0: 0.5; negative: none */
     int32_t crops[8];      /**< sides of the smaller crops, all equally likely, up to
@@ -40,6 +61,22 @@ typedef struct mi_pairs_options {
     int32_t rotation_crop; /**< 0: rotated twins show the whole image, resized; 1: its
                                 centre, at the scale of the plain view */
     int32_t reserved0;     /**< must be 0 */
+    int32_t recipe;        /**< an mi_recipe; what is of the other one must be 0 or negative: of
+                                the digits rotation to rotation_crop, of the natural ones
+                                what follows */
+    int32_t first_plain;   /**< 1: x is the plain view in the natural recipe too, as it always
+                                is in that for digits; 0: a random one */
+    double scale_min;    /**< a crop's least share of the image's area, evenly drawn up to 1 as the
+                              logarithm of its width over its height is between those of 3/4
+                              and 4/3; 0: 0.2; 1 or negative: the whole image */
+    double flip_share;   /**< share of views that are mirrored, left and right; 0: 0.5;
+                              negative: none */
+    double jitter_share; /**< share whose colours change; 0: 0.8; negative: none */
+    double brightness;   /**< how far, up to 1; 0: 0.4; negative: not at all */
+    double contrast;     /**< likewise */
+    double saturation;   /**< likewise */
+    double hue;          /**< up to 0.5; 0: 0.1; negative: not at all */
+    double grey_share;   /**< share in grey, of 3 channels; 0: 0.2; negative: none */
 } mi_pairs_options;
 
 /** Whether batches were there when they were asked for. */
@@ -80,7 +117,8 @@ LIBMI_API void mi_pairs_destroy(mi_pairs *pairs);
  * The next batch; waits until it is prepared. It goes on for ever, epoch after epoch.
  *
  * @param pairs       the generator
- * @param[out] x      [batch][size][size][channels]; the plain views
+ * @param[out] x      [batch][size][size][channels]; the plain views, random ones in the
+ *                    natural recipe
  * @param[out] xt     [batch * repeats][size][size][channels]; row i * repeats + j is
  *                    twin j of image i
  * @param[out] index  [batch]; the images' numbers in the set; may be NULL

@@ -22,8 +22,9 @@ void mi__philox(uint64_t seed, uint64_t stream, uint64_t counter, uint32_t out[4
 #define MI__STREAM_NEGATIVES ((uint64_t)16 << 32)
 #define MI__STREAM_SPLIT ((uint64_t)17 << 32)
 #define MI__STREAM_PROBE ((uint64_t)18 << 32)
-#define MI__STREAM_DISCRIMINATOR ((uint64_t)19 << 32)
-#define MI__STREAM_PLACES ((uint64_t)20 << 32)
+#define MI__STREAM_FIRST_VIEW ((uint64_t)19 << 32)
+#define MI__STREAM_DISCRIMINATOR ((uint64_t)20 << 32)
+#define MI__STREAM_PLACES ((uint64_t)21 << 32)
 
 /* A cursor on one stream for code that draws one number after another. */
 typedef struct mi__random {

@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "../io/atomic_file.h"
 #include "dataset.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define LARGEST_LABEL (1 << 20)
-#define BUILTIN_TRAIN 60000
-#define BUILTIN_TEST 10000
 
 /* -- building a set --------------------------------------------------------------------------- */
 
@@ -146,79 +140,6 @@ mi_status mi_dataset_from_f32(mi_context *context, int64_t count, int32_t height
     return mi__dataset_finish(set, status, out);
 }
 
-/* -- from whatever lies at a path ------------------------------------------------------------- */
-
-mi_status mi__path_join(char out[MI__PATH], const char *directory, const char *name,
-                        const char *ending) {
-    int length = snprintf(out, MI__PATH, "%s/%s%s", directory, name, ending);
-    if (length < 0 || length >= MI__PATH)
-        return mi__fail(MI_E_ARG, "the path of %s%s would have %d bytes, more than %d", name,
-                        ending, length, MI__PATH - 1);
-    return MI_OK;
-}
-
-static bool exists(const char *path) {
-    struct stat st;
-    return stat(path, &st) == 0;
-}
-
-static bool is_directory(const char *path) {
-    struct stat st;
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
-/* `found` = directory/name, plain or else as .gz; the plain one's path if neither is there. */
-static mi_status find_idx(char found[MI__PATH], const char *directory, const char *name) {
-    MI__TRY(mi__path_join(found, directory, name, ".gz"));
-    char plain[MI__PATH];
-    MI__TRY(mi__path_join(plain, directory, name, ""));
-    if (exists(plain) || !exists(found))
-        memcpy(found, plain, sizeof plain);
-    return MI_OK;
-}
-
-static mi_status open_directory(mi_context *context, const char *path, bool train,
-                                mi_dataset **out) {
-    const char *part = train ? "train" : "t10k", *folder = train ? "train" : "test";
-    char name[64], images[MI__PATH], labels[MI__PATH], classes[MI__PATH];
-    snprintf(name, sizeof name, "%s-images-idx3-ubyte", part);
-    MI__TRY(find_idx(images, path, name));
-    if (exists(images)) {
-        snprintf(name, sizeof name, "%s-labels-idx1-ubyte", part);
-        MI__TRY(find_idx(labels, path, name));
-        return mi_dataset_open_idx(context, images, labels, out);
-    }
-    MI__TRY(mi__path_join(images, path, folder, ""));
-    MI__TRY(mi__path_join(classes, path, "train", ""));
-    if (is_directory(images))
-        return mi__dataset_open_classes(context, images, is_directory(classes) ? classes : images,
-                                        out);
-    return mi__fail(MI_E_FORMAT,
-                    "%s has neither %s-images-idx3-ubyte (plain or .gz) nor a folder %s", path,
-                    part, folder);
-}
-
-mi_status mi_dataset_open(mi_context *context, const char *path, int32_t split, mi_dataset **out) {
-    MI__NEED(path);
-    MI__NEED(out);
-    if (split != MI_SPLIT_TRAIN && split != MI_SPLIT_TEST)
-        return mi__fail(MI_E_ARG, "split must be %d (train) or %d (test), got %d", MI_SPLIT_TRAIN,
-                        MI_SPLIT_TEST, split);
-    bool train = split == MI_SPLIT_TRAIN;
-    if (strcmp(path, "builtin") == 0)
-        return mi_dataset_digits(context, 0, train ? 0 : BUILTIN_TRAIN,
-                                 train ? BUILTIN_TRAIN : BUILTIN_TEST, out);
-    struct stat st;
-    char reason[128];
-    if (stat(path, &st) != 0)
-        return mi__fail(MI_E_IO, "cannot open %s: %s (a directory or \"builtin\" is expected)",
-                        path, mi__errno_text(errno, reason, sizeof reason));
-    if (!S_ISDIR(st.st_mode))
-        return mi__fail(MI_E_FORMAT, "%s is not a directory; mi_dataset_open_idx() reads files",
-                        path);
-    return open_directory(context, path, train, out);
-}
-
 mi_status mi__bytes_reserve(mi_context *context, mi__bytes *bytes, int64_t more, int64_t most) {
     if (bytes->capacity - bytes->used >= more)
         return MI_OK;
@@ -266,8 +187,9 @@ mi_status mi__dataset_check_index(const mi_dataset *set, int64_t count, const in
                         count);
     for (int64_t i = 0; index != NULL && i < count; i++)
         if (index[i] < 0 || index[i] >= set->count)
-            return mi__fail(MI_E_ARG, "index[%" PRId64 "] is %" PRId64 ", the set has %" PRId64
-                            " images", i, index[i], set->count);
+            return mi__fail(MI_E_ARG,
+                            "index[%" PRId64 "] is %" PRId64 ", the set has %" PRId64 " images", i,
+                            index[i], set->count);
     return MI_OK;
 }
 

@@ -55,8 +55,14 @@ mi_status mi__bytes_reserve(mi_context *context, mi__bytes *bytes, int64_t more,
 mi_status mi__path_join(char out[MI__PATH], const char *directory, const char *name,
                         const char *ending);
 
+bool mi__path_exists(const char *path);
+bool mi__path_holds(const char *directory, const char *name);
+
+/* MI_OK if `split` is an mi_split that what lies at the path may have. */
+mi_status mi__check_split(int32_t split, bool has_unlabelled, const char *path);
+
 /* PNG files of `path`/CLASS/, the classes numbered as the folders of `classes_path` are. */
-mi_status mi__dataset_open_classes(mi_context *context, const char *path,
-                                   const char *classes_path, mi_dataset **out);
+mi_status mi__dataset_open_classes(mi_context *context, const char *path, const char *classes_path,
+                                   mi_dataset **out);
 
 #endif

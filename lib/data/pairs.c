@@ -70,8 +70,8 @@ static double now(void) {
 }
 
 /* Tells how many seconds it took. */
-static double prepare(const mi_pairs *p, const mi__twins_room *room, int64_t number,
-                      const int64_t *index, float *x, float *xt) {
+static double prepare(const mi_pairs *p, mi__twins_room *room, int64_t number, const int64_t *index,
+                      float *x, float *xt) {
     const double start = now();
     for (int64_t i = 0; i < p->options.batch; i++) {
         uint64_t position = (uint64_t)number * (uint64_t)p->options.batch + (uint64_t)i;
@@ -181,6 +181,21 @@ static mi_status make_axes(mi_pairs *p, int32_t *largest) {
     return MI_OK;
 }
 
+/* Those of the natural recipe, which each thread fills in for itself. */
+static mi_status make_own_axes(mi_pairs *p, int64_t workers) {
+    const int64_t size = p->options.size;
+    int32_t *from = take(p, 2 * workers * size, sizeof *from);
+    float *weight = take(p, 2 * workers * size, sizeof *weight);
+    if (from == NULL || weight == NULL)
+        return MI_E_NOMEM;
+    for (int64_t i = 0; i < workers; i++) {
+        mi__twins_room *room = &p->workers[i].room;
+        room->down = (mi__warp_axis){0, from + 2 * i * size, weight + 2 * i * size};
+        room->across = (mi__warp_axis){0, room->down.from + size, room->down.weight + size};
+    }
+    return MI_OK;
+}
+
 static mi_status make_workers(mi_pairs *p, int32_t largest_crop) {
     int64_t count = MI__MAX(p->options.workers, 1);
     int64_t framed = mi__warp_values(p->dataset->height, p->dataset->channels);
@@ -191,9 +206,10 @@ static mi_status make_workers(mi_pairs *p, int32_t largest_crop) {
     if (framed_all == NULL || scratch_all == NULL || p->workers == NULL)
         return MI_E_NOMEM;
     for (int64_t i = 0; i < count; i++)
-        p->workers[i] =
-            (worker){.pairs = p, .room = {framed_all + i * framed, scratch_all + i * scratch}};
-    return MI_OK;
+        p->workers[i] = (worker){
+            .pairs = p,
+            .room = {.framed = framed_all + i * framed, .scratch = scratch_all + i * scratch}};
+    return p->options.recipe == MI_RECIPE_NATURAL ? make_own_axes(p, count) : MI_OK;
 }
 
 static mi_status make_slots(mi_pairs *p) {
@@ -231,7 +247,7 @@ static mi_status make(mi_pairs *p, const mi_pairs_options *options) {
     p->view = (int64_t)p->options.size * p->options.size * set->channels;
     p->rows = p->options.batch * p->options.repeats;
     p->epoch = -1;
-    int32_t largest_crop = 0;
+    int32_t largest_crop = p->options.recipe == MI_RECIPE_NATURAL ? set->height : 0;
     MI__TRY(make_axes(p, &largest_crop));
     MI__TRY(make_workers(p, largest_crop));
     MI__TRY(make_slots(p));

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "twins.h"
 
-#include "../base/random.h"
+#include "natural.h"
 
 #define PI 3.141592653589793
 
-static void draw_twin(const mi__twins *t, const mi__twins_room *b, mi__random r, float *out) {
+static void draw_digit(const mi__twins *t, const mi__twins_room *b, mi__random r, float *out) {
     const mi_pairs_options *o = t->options;
     int32_t side = t->dataset->height, channels = t->dataset->channels;
     if (mi__random_uniform(&r) < o->rotation_share) {
@@ -20,20 +20,33 @@ static void draw_twin(const mi__twins *t, const mi__twins_room *b, mi__random r,
         top = mi__random_below(&r, room + 1);
         left = mi__random_below(&r, room + 1);
     }
-    mi__warp_resize(b->framed, side, channels, axis, top, left, o->size, b->scratch, out);
+    mi__warp_resize(b->framed, side, channels, axis, axis, top, left, o->size, b->scratch, out);
 }
 
-void mi__twins_make(const mi__twins *t, const mi__twins_room *room, uint64_t position,
-                    int64_t image, float *x, float *xt) {
+/* 16 blocks of numbers for each of at most 64 views of an image */
+static mi__random random_of(uint64_t seed, uint64_t stream, uint64_t position, int32_t view) {
+    const uint64_t counter = (uint64_t)(uint32_t)position << 10 | (uint64_t)view << 4;
+    return mi__random_at(seed, stream + (position >> 32), counter);
+}
+
+void mi__twins_make(const mi__twins *t, mi__twins_room *room, uint64_t position, int64_t image,
+                    float *x, float *xt) {
     const mi_pairs_options *o = t->options;
     const int32_t side = t->dataset->height, channels = t->dataset->channels;
+    const bool natural = o->recipe == MI_RECIPE_NATURAL;
     mi__warp_load(t->dataset, image, room->framed);
-    mi__warp_centre(room->framed, side, channels, o->size, x);
-    for (int32_t j = 0; j < o->repeats; j++) {
-        /* 16 blocks of numbers for each of at most 64 twins */
-        uint64_t counter = (uint64_t)(uint32_t)position << 10 | (uint64_t)j << 4;
-        mi__random r = mi__random_at(o->seed, MI__STREAM_AUGMENT + (position >> 32), counter);
-        draw_twin(t, room, r, xt + j * (int64_t)o->size * o->size * channels);
+    if (natural && o->first_plain == 0) {
+        mi__random r = random_of(o->seed, MI__STREAM_FIRST_VIEW, position, 0);
+        mi__natural_view(t, room, &r, x);
+    } else {
+        mi__warp_centre(room->framed, side, channels, o->size, x);
+    }
+    for (int32_t j = 0; j < o->repeats; j++, xt += (int64_t)o->size * o->size * channels) {
+        mi__random r = random_of(o->seed, MI__STREAM_AUGMENT, position, j);
+        if (natural)
+            mi__natural_view(t, room, &r, xt);
+        else
+            draw_digit(t, room, r, xt);
     }
 }
 

@@ -16,13 +16,14 @@ typedef struct mi__twins {
 
 /* What one thread needs to make them. */
 typedef struct mi__twins_room {
-    float *framed;  /* the image, see warp.h */
-    float *scratch; /* for mi__warp_resize() */
+    float *framed;              /* the image, see warp.h */
+    float *scratch;             /* for mi__warp_resize() */
+    mi__warp_axis down, across; /* of the natural recipe */
 } mi__twins_room;
 
-/* The plain view x of an image, and its twins xt[repeats]. The position is that of the image since
+/* The view x of an image, and its twins xt[repeats]. The position is that of the image since
  * the first epoch's beginning. */
-void mi__twins_make(const mi__twins *twins, const mi__twins_room *room, uint64_t position,
-                    int64_t image, float *x, float *xt);
+void mi__twins_make(const mi__twins *twins, mi__twins_room *room, uint64_t position, int64_t image,
+                    float *x, float *xt);
 
 #endif

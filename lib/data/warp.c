@@ -157,6 +157,17 @@ void mi__warp_axis_fill(mi__warp_axis *axis, int32_t size) {
     }
 }
 
+void mi__warp_axis_reverse(mi__warp_axis *axis, int32_t size) {
+    for (int32_t i = 0, j = size - 1; i < j; i++, j--) {
+        const int32_t from = axis->from[i];
+        const float weight = axis->weight[i];
+        axis->from[i] = axis->from[j];
+        axis->weight[i] = axis->weight[j];
+        axis->from[j] = from;
+        axis->weight[j] = weight;
+    }
+}
+
 static void resize_row(int32_t channels, const float *in, const mi__warp_axis *axis, int32_t size,
                        float *out) {
     for (int32_t c = 0; c < size; c++) {
@@ -190,17 +201,18 @@ static void mix_rows(int64_t n, const float *a, float weight, float *restrict ou
         out[i] = between(a[i], a[i + n], weight);
 }
 
-void mi__warp_resize(const float *framed, int32_t side, int32_t channels, const mi__warp_axis *axis,
-                     int64_t top, int64_t left, int32_t size, float *scratch, float *out) {
+void mi__warp_resize(const float *framed, int32_t side, int32_t channels, const mi__warp_axis *down,
+                     const mi__warp_axis *across, int64_t top, int64_t left, int32_t size,
+                     float *scratch, float *out) {
     const int64_t stride = (int64_t)(side + FRAME) * channels, row = (int64_t)size * channels;
     const float *in = framed + (top + BEFORE) * stride + (left + BEFORE) * channels;
-    for (int32_t r = 0; r < axis->crop; r++, in += stride)
+    for (int32_t r = 0; r < down->crop; r++, in += stride)
         if (channels == 1)
-            resize_row_1(in, axis, size, scratch + r * row);
+            resize_row_1(in, across, size, scratch + r * row);
         else if (channels == 3)
-            resize_row_3(in, axis, size, scratch + r * row);
+            resize_row_3(in, across, size, scratch + r * row);
         else
-            resize_row(channels, in, axis, size, scratch + r * row);
+            resize_row(channels, in, across, size, scratch + r * row);
     for (int32_t r = 0; r < size; r++)
-        mix_rows(row, scratch + axis->from[r] * row, axis->weight[r], out + r * row);
+        mix_rows(row, scratch + down->from[r] * row, down->weight[r], out + r * row);
 }

@@ -29,9 +29,13 @@ typedef struct mi__warp_axis {
 
 void mi__warp_axis_fill(mi__warp_axis *axis, int32_t size);
 
-/* The square of axis->crop at (top, left), resized to [size][size].
- * scratch: [axis->crop + 1][size][channels]; the last row may hold anything finite */
-void mi__warp_resize(const float *framed, int32_t side, int32_t channels, const mi__warp_axis *axis,
-                     int64_t top, int64_t left, int32_t size, float *scratch, float *out);
+/* The same, from the other end. */
+void mi__warp_axis_reverse(mi__warp_axis *axis, int32_t size);
+
+/* The rectangle of down->crop rows and across->crop columns at (top, left), resized to
+ * [size][size]. scratch: [down->crop + 1][size][channels]; the last row may hold anything finite */
+void mi__warp_resize(const float *framed, int32_t side, int32_t channels, const mi__warp_axis *down,
+                     const mi__warp_axis *across, int64_t top, int64_t left, int32_t size,
+                     float *scratch, float *out);
 
 #endif

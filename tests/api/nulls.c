@@ -33,6 +33,10 @@ START_TEST(datasets) {
     REFUSED(mi_dataset_open(NULL, "builtin", MI_SPLIT_TRAIN, NULL));
     REFUSED(mi_dataset_open_idx(NULL, NULL, NULL, &dataset));
     REFUSED(mi_dataset_open_idx(NULL, "x", NULL, NULL));
+    REFUSED(mi_dataset_open_cifar(NULL, NULL, MI_SPLIT_TRAIN, &dataset));
+    REFUSED(mi_dataset_open_cifar(NULL, "x", MI_SPLIT_TRAIN, NULL));
+    REFUSED(mi_dataset_open_stl(NULL, NULL, MI_SPLIT_TRAIN, &dataset));
+    REFUSED(mi_dataset_open_stl(NULL, "x", MI_SPLIT_TRAIN, NULL));
     REFUSED(mi_dataset_open_folders(NULL, NULL, &dataset));
     REFUSED(mi_dataset_open_folders(NULL, "x", NULL));
     REFUSED(mi_dataset_from_u8(NULL, 1, 1, 1, 1, NULL, NULL, &dataset));

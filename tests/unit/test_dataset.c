@@ -369,7 +369,9 @@ START_TEST(open_finds_mnist_files) {
     mi_dataset_destroy(set);
     set = NULL;
 
-    FAILS(MI_E_ARG, "got 3", mi_dataset_open(NULL, scratch, 3, &set));
+    FAILS(MI_E_ARG, "got 4", mi_dataset_open(NULL, scratch, 4, &set));
+    FAILS(MI_E_ARG, "unlabelled), which STL-10 has, but not builtin",
+          mi_dataset_open(NULL, "builtin", MI_SPLIT_UNLABELLED, &set));
     FAILS(MI_E_ARG, "path", mi_dataset_open(NULL, NULL, MI_SPLIT_TEST, &set));
     FAILS(MI_E_IO, "No such", mi_dataset_open(NULL, scratch_path("none"), MI_SPLIT_TEST, &set));
     FAILS(MI_E_FORMAT, "not a directory",

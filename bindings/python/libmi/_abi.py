@@ -36,6 +36,7 @@ MI_LOG_INFO = 3  # decisions worth knowing
 # mi_split: Which part of a set on disk.
 MI_SPLIT_TRAIN = 1  # what is learnt from
 MI_SPLIT_TEST = 2  # what is only measured on
+MI_SPLIT_UNLABELLED = 3  # what is learnt from and has no labels; only of STL-10
 
 # mi_init: How weights start. Biases start at 0, scales of bn at 1.
 MI_INIT_DEFAULT = 0  # he-normal in the trunk, normal 0.01 in heads
@@ -153,6 +154,10 @@ MI_SCHEDULE_CONSTANT = 0  # not at all
 MI_SCHEDULE_STEP = 1  # times gamma every `period` steps
 MI_SCHEDULE_COSINE = 2  # half a cosine down to `floor` at `total` steps, constant after
 
+# mi_recipe: How twins are made.
+MI_RECIPE_DIGITS = 0  # small rotations and crops
+MI_RECIPE_NATURAL = 1  # crops of any size, mirror images, other colours
+
 # mi_prior_reduce: How the divergences of the dimensions become one number; over samples it is the
 # mean.
 MI_PRIOR_SUM = 0  # their sum: the divergence proper
@@ -238,6 +243,7 @@ ENUMS = {
     'mi_split': {
         'MI_SPLIT_TRAIN': MI_SPLIT_TRAIN,
         'MI_SPLIT_TEST': MI_SPLIT_TEST,
+        'MI_SPLIT_UNLABELLED': MI_SPLIT_UNLABELLED,
     },
     'mi_init': {
         'MI_INIT_DEFAULT': MI_INIT_DEFAULT,
@@ -338,6 +344,10 @@ ENUMS = {
         'MI_SCHEDULE_CONSTANT': MI_SCHEDULE_CONSTANT,
         'MI_SCHEDULE_STEP': MI_SCHEDULE_STEP,
         'MI_SCHEDULE_COSINE': MI_SCHEDULE_COSINE,
+    },
+    'mi_recipe': {
+        'MI_RECIPE_DIGITS': MI_RECIPE_DIGITS,
+        'MI_RECIPE_NATURAL': MI_RECIPE_NATURAL,
     },
     'mi_prior_reduce': {
         'MI_PRIOR_SUM': MI_PRIOR_SUM,
@@ -1436,7 +1446,8 @@ class mi_pairs_options(Structure):
     seed: 0: the context's
     batch: images a batch, up to the set's count; 0: 128
     repeats: twins of each image, 1 to 64; 0: 1
-    size: side of both views in pixels; 0: height - height / 7 (24 of 28)
+    size: side of both views in pixels; 0: height - height / 7 (24 of 28), the whole height in the
+        natural recipe
     rotation: largest angle in degrees, up to 180; 0: 20; negative: none
     rotation_share: share of twins that are rotated; 0: 0.5; negative: none
     crops: sides of the smaller crops, all equally likely, up to the first 0; none: 20, 22, 24
@@ -1447,6 +1458,20 @@ class mi_pairs_options(Structure):
     rotation_crop: 0: rotated twins show the whole image, resized; 1: its centre, at the scale of
         the plain view
     reserved0: must be 0
+    recipe: an mi_recipe; what is of the other one must be 0 or negative: of the digits rotation to
+        rotation_crop, of the natural ones what follows
+    first_plain: 1: x is the plain view in the natural recipe too, as it always is in that for
+        digits; 0: a random one
+    scale_min: a crop's least share of the image's area, evenly drawn up to 1 as the logarithm of
+        its width over its height is between those of 3/4 and 4/3; 0: 0.2; 1 or negative: the whole
+        image
+    flip_share: share of views that are mirrored, left and right; 0: 0.5; negative: none
+    jitter_share: share whose colours change; 0: 0.8; negative: none
+    brightness: how far, up to 1; 0: 0.4; negative: not at all
+    contrast: likewise
+    saturation: likewise
+    hue: up to 0.5; 0: 0.1; negative: not at all
+    grey_share: share in grey, of 3 channels; 0: 0.2; negative: none
     """
 
     _fields_ = (
@@ -1463,6 +1488,16 @@ class mi_pairs_options(Structure):
         ('ahead', c_int32),
         ('rotation_crop', c_int32),
         ('reserved0', c_int32),
+        ('recipe', c_int32),
+        ('first_plain', c_int32),
+        ('scale_min', c_double),
+        ('flip_share', c_double),
+        ('jitter_share', c_double),
+        ('brightness', c_double),
+        ('contrast', c_double),
+        ('saturation', c_double),
+        ('hue', c_double),
+        ('grey_share', c_double),
     )
 
 
@@ -2054,13 +2089,14 @@ Opens whatever lies at a path:
 - a directory with train-images-idx3-ubyte, train-labels-idx1-ubyte,
   t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, each plain or as .gz (MNIST and
   its relatives);
+- a directory with the files of mi_dataset_open_cifar() or mi_dataset_open_stl();
 - a directory with train/ and test/, each with a folder of PNG files per
   class; classes are numbered in the order of strcmp() of the folders of train/,
   for both parts.
 
 context: NULL for a private default one; retained
 path: as above
-split: an mi_split
+split: an mi_split, MI_SPLIT_UNLABELLED only for STL-10
 out (out): receives the set; destroy it with mi_dataset_destroy()
 Returns MI_OK; MI_E_ARG; MI_E_IO (the message names the file); MI_E_FORMAT;
     MI_E_SHAPE (images of several sizes); MI_E_NOMEM
@@ -2083,6 +2119,42 @@ Returns MI_OK; MI_E_ARG; MI_E_IO; MI_E_FORMAT (wrong magic, a header that
     differ); MI_E_NOMEM
 Note: Memory in proportion to what the file really holds, whatever its header says.
     What follows the end of gzip data is passed over, as gzip does.
+Since 0.1""",
+    ),
+    'mi_dataset_open_cifar': (
+        c_int32,
+        (c_void_p, c_char_p, c_int32, c_void_p),
+        ('context', 'path', 'split', 'out'),
+        """\
+Reads CIFAR-10 or CIFAR-100 (A. Krizhevsky), 32 x 32 and RGB, in the binary version: a
+directory with data_batch_1.bin to data_batch_5.bin and test_batch.bin, or one with train.bin
+and test.bin. Of CIFAR-100 the labels are those of the 100 fine classes.
+
+context: NULL for a private default one; retained
+path: the directory
+split: MI_SPLIT_TRAIN or MI_SPLIT_TEST
+out (out): receives the set, in the order of the files
+Returns MI_OK; MI_E_ARG; MI_E_IO; MI_E_FORMAT (bytes that are no whole number of records, a
+    label that there is not, ...); MI_E_NOMEM
+Note: Files may have any number of records, so that a part of the set is a set.
+Since 0.1""",
+    ),
+    'mi_dataset_open_stl': (
+        c_int32,
+        (c_void_p, c_char_p, c_int32, c_void_p),
+        ('context', 'path', 'split', 'out'),
+        """\
+Reads STL-10 (A. Coates, H. Lee and A. Y. Ng), 96 x 96 and RGB, in the binary version: a
+directory with train_X.bin, train_y.bin, test_X.bin, test_y.bin and unlabeled_X.bin, of which
+those of the split must be there. Labels 1 to 10 become 0 to 9.
+
+context: NULL for a private default one; retained
+path: the directory
+split: an mi_split
+out (out): receives the set, in the order of the files
+Returns MI_OK; MI_E_ARG; MI_E_IO; MI_E_FORMAT; MI_E_SHAPE (counts of images and labels
+    differ); MI_E_NOMEM
+Note: 27,648 bytes an image: 2.8 GB for the unlabelled ones.
 Since 0.1""",
     ),
     'mi_dataset_open_folders': (
@@ -3335,7 +3407,8 @@ Since 0.1""",
 The next batch; waits until it is prepared. It goes on for ever, epoch after epoch.
 
 pairs: the generator
-x (out): [batch][size][size][channels]; the plain views
+x (out): [batch][size][size][channels]; the plain views, random ones in the
+    natural recipe
 xt (out): [batch * repeats][size][size][channels]; row i * repeats + j is
     twin j of image i
 index (out): [batch]; the images' numbers in the set; may be NULL

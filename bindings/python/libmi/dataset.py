@@ -33,8 +33,8 @@ def _labels(value: Any, count: int) -> np.ndarray:
 class Dataset(Handle):
     """Images of one size, and a label for each or none. It never changes.
 
-    Made by `open`, `open_idx`, `open_folders`, `from_array` and `digits`; all take `context`,
-    None for the process's. `dataset[i]` is the pixels [h, w, c] and the label of one image,
+    Made by `open`, `open_idx`, `open_cifar`, `open_stl`, `open_folders`, `from_array` and
+    `digits`; all take `context`, None for the process's. `dataset[i]` is the pixels [h, w, c] and the label of one image,
     `dataset[2:5]` and `dataset[[7, 1]]` are the `Images` there.
     """
 
@@ -43,8 +43,8 @@ class Dataset(Handle):
     _classes: int
 
     def __init__(self) -> None:
-        raise TypeError('a Dataset is made by Dataset.open, open_idx, open_folders, from_array '
-                        'or digits')
+        raise TypeError('a Dataset is made by Dataset.open, open_idx, open_cifar, open_stl, '
+                        'open_folders, from_array or digits')
 
     @classmethod
     def _make(cls, context: Context | None, create: str, *arguments: object) -> Dataset:
@@ -67,9 +67,10 @@ class Dataset(Handle):
         Parameters
         ----------
         path : 'builtin' for drawn digits, 60,000 to train and 10,000 to test; a directory with
-            the four IDX files of MNIST and its relatives, plain or .gz; or one with train/ and
-            test/, each with a folder of PNG files per class
-        split : 'train' or 'test'
+            the four IDX files of MNIST and its relatives, plain or .gz; one with the binary
+            files of CIFAR or STL-10; or one with train/ and test/, each with a folder of PNG
+            files per class
+        split : 'train' or 'test'; of STL-10 'unlabelled', too
 
         Raises
         ------
@@ -85,6 +86,21 @@ class Dataset(Handle):
         """Reads IDX files of unsigned bytes, plain or gzip: images, and labels or None."""
         return cls._make(context, 'mi_dataset_open_idx', _path(images, 'images'),
                          None if labels is None else _path(labels, 'labels'))
+
+    @classmethod
+    def open_cifar(cls, path: Any, split: str = 'train', *,
+                   context: Context | None = None) -> Dataset:
+        """Reads the directory of CIFAR-10's or CIFAR-100's binary version, the latter with its
+        100 fine classes."""
+        return cls._make(context, 'mi_dataset_open_cifar', _path(path),
+                         choice(split, 'split', 'mi_split'))
+
+    @classmethod
+    def open_stl(cls, path: Any, split: str = 'train', *,
+                 context: Context | None = None) -> Dataset:
+        """Reads the directory of STL-10's binary version: 'train', 'test' or 'unlabelled'."""
+        return cls._make(context, 'mi_dataset_open_stl', _path(path),
+                         choice(split, 'split', 'mi_split'))
 
     @classmethod
     def open_folders(cls, path: Any, *, context: Context | None = None) -> Dataset:

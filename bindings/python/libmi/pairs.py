@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Batches of image pairs: an image as it is, and randomly transformed twins of it."""
+"""Batches of image pairs: an image as it is, and randomly transformed twins of it; or, of natural
+images, nothing but random views."""
 from __future__ import annotations
 
 from ctypes import byref, c_int32, c_int64
@@ -17,7 +18,10 @@ from .dataset import Dataset
 
 _FLOAT32 = np.dtype(np.float32)
 _ZEROS = {'batch': None, 'repeats': None, 'size': None, 'ahead': None, 'rotation': -1,
-          'rotation_share': -1, 'centre_share': -1, 'workers': -1}
+          'rotation_share': -1, 'centre_share': -1, 'workers': -1, 'scale_min': None,
+          'flip_share': -1, 'jitter_share': -1, 'brightness': -1, 'contrast': -1,
+          'saturation': -1, 'hue': -1, 'grey_share': -1}
+_ENUMS = {'recipe': 'mi_recipe'}
 
 
 class Sizes(NamedTuple):
@@ -48,17 +52,29 @@ class Pairs(Handle):
     ----------
     dataset : square images
     context : None for the process's
+    recipe : 'digits', small rotations and crops; or 'natural', crops of any size, mirror images
+        and other colours, on both sides of a pair; None: 'digits'
     seed : None or 0: the context's
     batch : images a batch; None: 128
     repeats : twins of each image, 1 to 64; None: 1
-    size : side of both views in pixels; None: height - height / 7
+    size : side of both views in pixels; None: height - height / 7, in the natural recipe height
     rotation : largest angle in degrees; None: 20
     rotation_share : share of twins that are rotated, 0 to 1; None: 0.5
     rotation_crop : 0: rotated twins show the whole image, resized; 1: its centre
     crops : up to 8 sides of the smaller crops; None: 20, 22, 24 scaled by size / 24
     centre_share : share of crops taken at the centre, 0 to 1; None: 0.5
+    first_plain : whether x is the plain view in the natural recipe, too
+    scale_min : a crop's least share of the image's area; 1: the whole image; None: 0.2
+    flip_share : share of views that are mirrored; None: 0.5
+    jitter_share : share whose colours change; None: 0.8
+    brightness, contrast, saturation : how far, 0 to 1; None: 0.4
+    hue : how far, 0 to 0.5; None: 0.1
+    grey_share : share in grey; None: 0.2
     workers : threads that prepare batches ahead; 0: `next` does it; None: 1
     ahead : batches prepared ahead, up to 64; None: 4
+
+    `rotation` to `centre_share` are of the recipe for digits, `scale_min` and what follows it of the
+    natural one; of the other one they have to be None.
 
     Attributes
     ----------
@@ -68,7 +84,7 @@ class Pairs(Handle):
     def __init__(self, dataset: Dataset, *, context: _context.Context | None = None,
                  **options: Any) -> None:
         expect(dataset, Dataset, 'dataset')
-        filled = fill(_abi.mi_pairs_options, options, zeros=_ZEROS)
+        filled = fill(_abi.mi_pairs_options, options, _ENUMS, _ZEROS)
         self._context = _context.chosen(context)
         self._dataset = dataset
         with dataset._turn, self._context._turn:
@@ -90,7 +106,8 @@ class Pairs(Handle):
 
         Returns
         -------
-        x : [batch, size, size, channels] float32, the plain views
+        x : [batch, size, size, channels] float32, the plain views, random ones in the natural
+            recipe
         xt : [batch * repeats, size, size, channels] float32; row i * repeats + j is twin j of
             image i
         index : [batch] int64, if wanted

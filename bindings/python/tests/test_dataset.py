@@ -163,6 +163,40 @@ def test_idx_files(tmp_path, end):
         Dataset.open_idx(x, tmp_path / f't10k-labels-idx1-ubyte{end}')
 
 
+def test_cifar(tmp_path):
+    pixels, labels = pictures(7, 32, 32, 3), np.array([3, 0, 9, 1, 1, 2, 5])
+    records = [bytes([label]) + image.transpose(2, 0, 1).tobytes()
+               for label, image in zip(labels, pixels)]
+    for i in range(5):
+        (tmp_path / f'data_batch_{i + 1}.bin').write_bytes(records[i])
+    (tmp_path / 'test_batch.bin').write_bytes(records[5] + records[6])
+    for open_it in (Dataset.open, Dataset.open_cifar):
+        read = open_it(tmp_path).read()
+        np.testing.assert_array_equal(np.rint(255 * read.pixels), pixels[:5])
+        np.testing.assert_array_equal(read.labels, labels[:5])
+        np.testing.assert_array_equal(open_it(tmp_path, 'test').read().labels, labels[5:])
+        with pytest.raises(libmi.ArgumentError, match='unlabelled'):
+            open_it(tmp_path, 'unlabelled')
+    (tmp_path / 'data_batch_2.bin').write_bytes(records[1][:-1])
+    with pytest.raises(libmi.FormatError, match='data_batch_2.bin has 3072 bytes'):
+        Dataset.open(tmp_path)
+
+
+def test_stl(tmp_path):
+    pixels, labels = pictures(6, 96, 96, 3), np.array([3, 1, 10])
+    for part, images in ('train', pixels[:3]), ('test', pixels[:3]), ('unlabeled', pixels[3:]):
+        (tmp_path / f'{part}_X.bin').write_bytes(images.transpose(0, 3, 2, 1).tobytes())
+        (tmp_path / f'{part}_y.bin').write_bytes(labels.astype(np.uint8).tobytes())
+    for open_it in (Dataset.open, Dataset.open_stl):
+        for split in 'train', 'test':
+            read = open_it(tmp_path, split).read()
+            np.testing.assert_array_equal(np.rint(255 * read.pixels), pixels[:3])
+            np.testing.assert_array_equal(read.labels, labels - 1)
+        dataset = open_it(tmp_path, 'unlabelled')
+        np.testing.assert_array_equal(np.rint(255 * dataset.read().pixels), pixels[3:])
+        assert not dataset.labelled
+
+
 def test_folders_of_png(tmp_path):
     pixels = pictures(4, 5, 5)
     for part, (name, i) in itertools.product(('train', 'test'), zip('bbaa', range(4))):
@@ -174,7 +208,8 @@ def test_folders_of_png(tmp_path):
                                       pixels[[2, 3, 0, 1]])
 
 
-@pytest.mark.parametrize('open_it', [Dataset.open, Dataset.open_idx, Dataset.open_folders])
+@pytest.mark.parametrize('open_it', [Dataset.open, Dataset.open_idx, Dataset.open_cifar,
+                                     Dataset.open_stl, Dataset.open_folders])
 def test_paths_refused(tmp_path, open_it):
     with pytest.raises(libmi.FileError, match='nowhere'):
         open_it(tmp_path / 'nowhere')
@@ -199,7 +234,7 @@ def test_files_of_garbage(tmp_path):
 
 
 def test_split_refused():
-    with pytest.raises(libmi.ArgumentError, match='train, test'):
+    with pytest.raises(libmi.ArgumentError, match='train, test, unlabelled'):
         Dataset.open('builtin', 'validation')
     with pytest.raises(libmi.ArgumentError):
         Dataset.open('builtin', 7)

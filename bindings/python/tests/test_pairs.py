@@ -134,6 +134,70 @@ def test_options_refused(digits, options, error):
         Pairs(digits, **{'batch': 10, **options})
 
 
+@pytest.fixture(scope='module')
+def pictures():
+    return Dataset.from_array(np.random.default_rng(1).integers(0, 256, (30, 16, 16, 3), np.uint8))
+
+
+def test_natural_views(pictures):
+    pairs = Pairs(pictures, recipe='natural', batch=30, repeats=2, seed=3)
+    assert pairs.sizes == (30, 2, 16, 3)
+    x, xt, index = pairs.next(index=True)
+    whole = plain(pictures, 16, index)
+    assert 0 <= min(x.min(), xt.min()) and max(x.max(), xt.max()) <= 1
+    assert not any(np.array_equal(a, b) for a, b in zip(x, whole))
+    assert not any(np.array_equal(a, b) for a, b in zip(xt[::2], xt[1::2]))
+    again = Pairs(pictures, recipe='natural', batch=30, repeats=2, seed=3, first_plain=True)
+    np.testing.assert_array_equal(xt, again.next()[1])
+    again.position = 0
+    np.testing.assert_array_equal(whole, again.next()[0])
+
+
+@pytest.mark.parametrize('options, expected', [
+    ({}, lambda x: x), ({'flip_share': 1}, lambda x: x[:, :, ::-1]),
+    ({'grey_share': 1},
+     lambda x: np.repeat(x @ np.array([[.299], [.587], [.114]], np.float32), 3, axis=3)),
+    ({'jitter_share': 1, 'brightness': 1}, None)])
+def test_one_change_alone(pictures, options, expected):
+    none = dict.fromkeys(['flip_share', 'jitter_share', 'brightness', 'contrast', 'saturation',
+                          'hue', 'grey_share'], 0)
+    x, xt = Pairs(pictures, recipe='natural', batch=30, first_plain=1,
+                  **{**none, 'scale_min': 1, **options}).next()
+    if expected:
+        np.testing.assert_allclose(xt, expected(x), atol=1e-6)
+    else:
+        lit = (x > .1) & (xt < 1)
+        for one, twin, where in zip(x, xt, lit):
+            ratio = (twin / np.maximum(one, .1))[where]
+            np.testing.assert_allclose(ratio, ratio[0], rtol=1e-4)
+
+
+def test_shares_of_natural_views(pictures):
+    grey = flipped = count = 0
+    pairs = Pairs(pictures, recipe='natural', batch=30, repeats=8, scale_min=1, jitter_share=0,
+                  first_plain=1)
+    for x, xt in itertools.islice(pairs, 8):
+        for image, twin in zip(np.repeat(x, 8, axis=0), xt):
+            is_grey = (twin[..., 0] == twin[..., 1]).all()
+            image = image @ np.float32([.299, .587, .114]) if is_grey else image
+            twin = twin[..., 0] if is_grey else twin
+            mirrored = np.allclose(twin, image[:, ::-1], atol=1e-5)
+            assert mirrored or np.allclose(twin, image, atol=1e-5)
+            grey, flipped, count = grey + is_grey, flipped + mirrored, count + 1
+    assert abs(grey / count - .2) < .04 and abs(flipped / count - .5) < .05
+
+
+@pytest.mark.parametrize('options, words', [
+    ({'recipe': 'cubist'}, 'digits, natural'), ({'recipe': 2}, 'recipe'),
+    ({'scale_min': 0}, 'scale_min is 0: it has to be above 0'), ({'hue': .6}, 'hue'),
+    ({'brightness': 'much'}, 'number'), ({'grey_share': float('nan')}, 'nan'),
+    ({'rotation': 20}, 'rotation is 20, but recipe 1 has none'), ({'crops': [8]}, 'crops'),
+    ({'first_plain': 2}, 'first_plain'), ({'recipe': None, 'hue': .1}, 'recipe 0 has none')])
+def test_natural_options_refused(pictures, options, words):
+    with pytest.raises(libmi.ArgumentError, match=words):
+        Pairs(pictures, **{'recipe': 'natural', 'batch': 10, **options})
+
+
 @pytest.mark.parametrize('position', [-1, 2**63, 1.5, None])
 def test_positions_refused(digits, position):
     pairs = Pairs(digits, batch=10)
