@@ -6,7 +6,7 @@
  * All of libmi. Include it as <mi/mi.h>, or single headers as <mi/iic.h>.
  *
  *     tier 1, on your buffers:  iic.h  bound.h  bound_info.h  prior.h  assign.h  score.h
- *                               samples.h  entropy.h  estimate.h  random.h
+ *                               samples.h  entropy.h  estimate.h  random.h  nearest.h
  *     tier 2, networks:         dataset.h -> pairs.h -> encoder.h -> optimizer.h
  *                               cluster.h joins them; mine.h is a critic and a bound;
  *                               probe.h scores features; image.h for pictures
@@ -34,6 +34,7 @@
 #include "infomax.h"
 #include "mine.h"
 #include "probe.h"
+#include "nearest.h"
 #include "image.h"
 
 #endif

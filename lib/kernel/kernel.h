@@ -230,6 +230,19 @@ typedef struct mi__kernels {
      * each. Whether there are any. */
     bool (*sift)(const mi__sieve *s, int64_t block, int64_t blocks, const uint8_t *query,
                  uint8_t most, uint64_t *mask);
+
+    /* -- rows that are compared with each other, on the calling thread. Sums are in float64, the
+     * same bits in every table of one precision. */
+
+    /* Sum of (p x - q y)^2. */
+    double (*gap_square)(int64_t n, const void *x, double p, const void *y, double q);
+    /* y = (p x - centre) scale, and the sum of its squares before they are rounded. */
+    double (*recentre)(int64_t n, const void *x, double p, const double *centre, double scale,
+                       void *y);
+    /* Where height = x - low + factor slack, in the table's own precision, is `limit` at least, in
+     * rising order; how many there are. Both outputs have room for n. */
+    int64_t (*highest)(int64_t n, const void *x, const void *low, const void *slack, double factor,
+                       double limit, int32_t *at, void *height);
 } mi__kernels;
 
 extern const mi__kernels mi__kernels_f64;       /* the reference in double */

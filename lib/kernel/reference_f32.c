@@ -11,6 +11,7 @@
 #include "pool_tmpl.c"
 #include "product_blas_tmpl.c"
 #include "random_tmpl.c"
+#include "rows_tmpl.c"
 #include "scores_linear_tmpl.c"
 #include "scores_tmpl.c"
 #include "update_tmpl.c"

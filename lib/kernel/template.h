@@ -78,8 +78,9 @@ static inline void fetch_ahead(const real *p, int64_t count) {
         .max_columns = max_columns, .exp_columns = exp_columns,                                    \
         .exp_rows_columns = exp_rows_columns, .softplus_sum = softplus_sum, .tanh_sum = tanh_sum,  \
         .widen = widen, .narrow = narrow, .lowest = lowest, .lift = lift, .tiles = tiles,          \
-        .slopes = slopes, .uniforms = uniforms, .normals = normals,                                \
-        .pair_scores = pair_scores, .pair_scores_backward = pair_scores_backward,                  \
-        .pair_units = pair_units, .pair_units_backward = pair_units_backward,                      \
-        .nearest = kth_nearest, .within = count_within, .sift = sift,                              \
+        .slopes = slopes, .uniforms = uniforms, .normals = normals, .pair_scores = pair_scores,    \
+        .pair_scores_backward = pair_scores_backward, .pair_units = pair_units,                    \
+        .pair_units_backward = pair_units_backward, .nearest = kth_nearest,                        \
+        .within = count_within, .sift = sift, .gap_square = gap_square, .recentre = recentre,      \
+        .highest = highest,                                                                        \
     }

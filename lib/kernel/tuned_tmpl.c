@@ -11,6 +11,7 @@
 #include "pairing_vector_tmpl.c"
 #include "pool_tmpl.c"
 #include "random_vector_tmpl.c"
+#include "rows_tmpl.c"
 #include "scores_linear_tmpl.c"
 #include "scores_vector_tmpl.c"
 #include "update_tmpl.c"

@@ -29,7 +29,7 @@ HOME = {
     'samples.h': 'estimate', 'entropy.h': 'estimate', 'estimate.h': 'estimate', 'random.h': 'kernel',
     'dataset.h': 'data', 'pairs.h': 'data', 'image.h': 'io',
     'encoder.h': 'net', 'optimizer.h': 'net', 'cluster.h': 'model', 'mine.h': 'model', 'infomax.h': 'model',
-    'probe.h': 'model',
+    'probe.h': 'model', 'nearest.h': 'evaluate',
 }
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"]+)"|<([^>]+)>)', re.M)
 CODE = ('.c', '.h')
