@@ -99,12 +99,17 @@ static int shade_of(float value) {
     return value <= 0 ? 0 : value >= 1 ? 255 : (int)(value * 255 + 0.5f);
 }
 
-void canvas_image(canvas *c, int top, int left, int zoom, int side, int channels, const float *x) {
-    for (int p = 0; p < side * side; p++) {
-        const float *pixel = x + p * channels;
+void canvas_map(canvas *c, int top, int left, int zoom, int height, int width, int channels,
+                const float *x) {
+    for (int p = 0; p < height * width; p++) {
+        const float *pixel = x + (int64_t)p * channels;
         bool colour = channels == 3;
-        canvas_fill(c, top + p / side * zoom, left + p % side * zoom, zoom, zoom,
+        canvas_fill(c, top + p / width * zoom, left + p % width * zoom, zoom, zoom,
                     shade_of(pixel[0]), shade_of(pixel[colour ? 1 : 0]),
                     shade_of(pixel[colour ? 2 : 0]));
     }
+}
+
+void canvas_image(canvas *c, int top, int left, int zoom, int side, int channels, const float *x) {
+    canvas_map(c, top, left, zoom, side, side, channels, x);
 }

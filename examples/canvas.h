@@ -29,7 +29,11 @@ int canvas_text_length(int scale, const char *text);
 /* The same, centred at (y, x). */
 void canvas_number(canvas *c, int y, int x, int scale, int64_t number, int shade);
 
-/* x is [side][side][channels] in 0 to 1; each of its pixels becomes zoom x zoom. */
+/* x is [height][width][channels] in 0 to 1; each of its pixels becomes zoom x zoom. */
+void canvas_map(canvas *c, int top, int left, int zoom, int height, int width, int channels,
+                const float *x);
+
+/* The same of a square. */
 void canvas_image(canvas *c, int top, int left, int zoom, int side, int channels, const float *x);
 
 #endif

@@ -25,7 +25,7 @@ enum mi_nearest_metric {
 /** A search. Zero it, set struct_size; see base.h. */
 typedef struct mi_nearest_io {
     uint64_t struct_size;   /**< sizeof(mi_nearest_io) */
-    int64_t n;              /**< rows to be found, at least 1 */
+    int64_t n;              /**< rows to search in, at least 1 */
     int64_t d;              /**< dimensions, 1 to 2^20 */
     const float *base;      /**< [n][d] */
     int64_t ld;             /**< row stride, 0: d */
@@ -34,7 +34,7 @@ typedef struct mi_nearest_io {
     int64_t ldq;            /**< row stride, 0: d */
     const int64_t *exclude; /**< [m] a row of base that is not to be found, negative: none. For
                                  queries that are rows of base. NULL: none, but see `query` */
-    int64_t k;              /**< neighbours of each query, at least 1 */
+    int64_t k;              /**< neighbours of each query, 1 to 2^29 */
     int32_t metric;         /**< an mi_nearest_metric */
     int32_t reserved0;      /**< must be 0 */
     int64_t *index;         /**< [m][k], receives rows of base, the nearest first */
@@ -48,9 +48,9 @@ typedef struct mi_nearest_io {
  * MI_NEAREST_COSINE of both divided by their lengths, which tells angles apart that are so small
  * that the cosine itself rounds to 1.
  *
- * J. Johnson, M. Douze, H. Jegou, "Billion-scale similarity search with GPUs", IEEE Transactions
- * on Big Data 7, 2021, section 5 (blocked products); N. Higham, "Accuracy and stability of numerical
- * algorithms", 2002, section 3.1 (what bounds their error).
+ * J. Johnson, M. Douze, H. Jegou, "Billion-scale similarity search with GPUs", IEEE Transactions on
+ * Big Data 7, 2021 (blocked products); N. Higham, "Accuracy and stability of numerical algorithms",
+ * 2002, section 3.1 (what bounds their error).
  *
  * @param context  for threads and memory; may be NULL
  * @param io       vectors in, neighbours out; outputs must not overlap inputs

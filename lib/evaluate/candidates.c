@@ -8,6 +8,8 @@
 #include <string.h>
 
 #define MORE 32 /* candidates that small lists have room for beyond twice k */
+#define AHEAD 4 /* rows that are asked for before they are measured */
+#define LINE 16 /* floats of a line of the cache */
 #define RUN 8   /* candidates that are sorted by insertion */
 
 int64_t mi__candidates_room(int64_t k, int64_t n) {
@@ -84,32 +86,59 @@ static float float_of(int32_t key) {
     return x;
 }
 
-/* The k-th largest of the lower limits, bit by bit: no order of them takes longer than another. */
-static float kth_lower(const mi__candidates *c, int64_t k, int32_t *key) {
-    int64_t least = INT32_MIN, most = INT32_MAX; /* least at least k have, most + 1 fewer */
-    for (int64_t i = 0; i < c->count; i++)
+/* A number that k lower limits reach, but few more than `most` unless they are equal: by bisection,
+ * so that no order of them takes longer than another. */
+static float reached(const mi__candidates *c, int64_t k, int64_t most, int32_t *key) {
+    int32_t low = key_of(c->limit), high = low;
+    for (int64_t i = 0; i < c->count; i++) {
         key[i] = key_of(c->list[i].lower);
-    while (least < most) {
-        const int32_t middle = (int32_t)(least + (most - least + 1) / 2);
-        int64_t reach = 0;
+        high = MI__MAX(high, key[i]);
+    }
+    while (low < high) {
+        const int32_t middle = (int32_t)(low + ((int64_t)high - low + 1) / 2);
+        int32_t reach = 0;
         for (int64_t i = 0; i < c->count; i++)
             reach += key[i] >= middle;
-        if (reach >= k)
-            least = middle;
+        if (reach < k)
+            high = middle - 1;
         else
-            most = (int64_t)middle - 1;
+            low = middle;
+        if (reach >= k && reach <= most)
+            break;
     }
-    return float_of((int32_t)least);
+    return float_of(low);
 }
 
 /* -- what stays ---------------------------------------------------------------------------------
  */
+
+/* What certainly isn't among the nearest. */
+static void drop(const mi__picker *p, mi__candidates *c, mi__candidate *spare) {
+    int64_t kept = 0;
+    if (c->count <= p->k)
+        return;
+    c->limit = reached(c, p->k, p->k + (p->room - p->k) / 8, (int32_t *)(void *)spare);
+    for (int64_t i = 0; i < c->count; i++) { /* without a branch that can't be foreseen */
+        const bool keep = c->list[i].upper >= c->limit;
+        c->list[kept] = c->list[i];
+        kept += keep;
+    }
+    c->count = kept;
+}
+
+static void fetch_row(const mi__vectors *v, int64_t row) {
+    const float *x = mi__vector(v, row);
+    for (int64_t j = 0; j < v->d; j += LINE)
+        mi__fetch(x + j);
+}
 
 static void measure(const mi__picker *p, mi__candidates *c, int64_t query) {
     const float *x = mi__vector(&p->query, query);
     const double factor = mi__vector_factor(&p->query, query);
     for (int64_t i = 0; i < c->count; i++) {
         mi__candidate *a = &c->list[i];
+        if (i + AHEAD < c->count)
+            fetch_row(&p->base, c->list[i + AHEAD].row);
         if (a->distance >= 0)
             continue;
         a->distance = p->kernel->gap_square(p->base.d, x, factor, mi__vector(&p->base, a->row),
@@ -125,6 +154,7 @@ static float closeness(const mi__picker *p, const mi__candidates *c, double dist
 
 void mi__candidates_settle(const mi__picker *p, mi__candidates *c, int64_t query,
                            mi__candidate *spare) {
+    drop(p, c, spare);
     measure(p, c, query);
     sort(c->list, c->count, spare);
     c->count = MI__MIN(c->count, p->k);
@@ -136,14 +166,10 @@ void mi__candidates_settle(const mi__picker *p, mi__candidates *c, int64_t query
         c->limit = fmaxf(c->limit, c->list[p->k - 1].lower);
 }
 
-static void thin_out(const mi__picker *p, mi__candidates *c, int64_t query, mi__candidate *spare) {
-    int64_t kept = 0;
-    c->limit = fmaxf(c->limit, kth_lower(c, p->k, (int32_t *)(void *)spare));
-    for (int64_t i = 0; i < c->count; i++)
-        if (c->list[i].upper >= c->limit)
-            c->list[kept++] = c->list[i];
-    c->count = kept;
-    if (kept > p->k + (p->room - p->k) / 2)
+/* Where float32 doesn't tell enough of them apart, float64 does. */
+static void make_room(const mi__picker *p, mi__candidates *c, int64_t query, mi__candidate *spare) {
+    drop(p, c, spare);
+    if (c->count > p->k + (p->room - p->k) / 2)
         mi__candidates_settle(p, c, query, spare);
 }
 
@@ -152,7 +178,7 @@ void mi__candidates_add(const mi__picker *p, mi__candidates *c, int64_t query, m
     if (added.upper < c->limit || added.row == c->exclude)
         return;
     if (c->count == p->room)
-        thin_out(p, c, query, spare);
+        make_room(p, c, query, spare);
     if (added.upper >= c->limit)
         c->list[c->count++] = added;
 }

@@ -16,6 +16,7 @@
 #define PART_BYTES ((int64_t)16 << 20)  /* of the base, prepared at a time */
 #define LISTS_BYTES ((int64_t)64 << 20) /* of candidates */
 #define MOST_DIMENSIONS ((int64_t)1 << 20)
+#define MOST_NEIGHBOURS ((int64_t)1 << 29)
 #define SAMPLE 1024 /* rows that the mean is taken of */
 #define GRAIN 16384 /* numbers that are worth another thread */
 #define UNIT 0x1p-24
@@ -68,8 +69,9 @@ static mi_status check_sizes(mi_nearest_io *io) {
     if (io->query == NULL && io->m != 0 && io->m != io->n)
         return mi__fail(MI_E_ARG, "without query m must be n, %" PRId64 ", got %" PRId64, io->n,
                         io->m);
-    if (io->k < 1)
-        return mi__fail(MI_E_ARG, "k must be at least 1, got %" PRId64, io->k);
+    if (io->k < 1 || io->k > MOST_NEIGHBOURS)
+        return mi__fail(MI_E_ARG, "k must be in 1 to %" PRId64 ", got %" PRId64, MOST_NEIGHBOURS,
+                        io->k);
     io->m = io->query == NULL ? io->n : io->m;
     if (!mi__multiply(io->m, io->k, &all) || !mi__multiply(all, 8, &all))
         return mi__fail(MI_E_SHAPE, "%" PRId64 " neighbours of %" PRId64 " queries are too many",

@@ -49,7 +49,7 @@ static double recentre(int64_t n, const void *x, double p, const double *centre,
     return total_of(sums);
 }
 
-#define SIFTED 32 /* numbers that are mostly passed over at once */
+#define SIFTED 16 /* numbers that are mostly passed over at once */
 
 static int64_t highest(int64_t n, const void *x, const void *low, const void *slack, double factor,
                        double limit, int32_t *at, void *height) {

@@ -169,6 +169,42 @@ START_TEST(scores) {
 }
 END_TEST
 
+START_TEST(neighbours) {
+    const float vector = 1, distance = 0;
+    const int64_t first = 0;
+    int64_t index = 7;
+    int32_t label = 0;
+    double value = 7;
+    mi_nearest_io io = {.struct_size = sizeof io,
+                        .n = 1,
+                        .d = 1,
+                        .base = &vector,
+                        .m = 1,
+                        .query = &vector,
+                        .k = 1,
+                        .metric = MI_NEAREST_COSINE};
+    mi_nearest_vote vote = {.struct_size = sizeof vote,
+                            .m = 1,
+                            .k = 1,
+                            .index = &first,
+                            .n = 1,
+                            .label = &label,
+                            .classes = 1};
+    REFUSED(mi_nearest_search(NULL, NULL));
+    REFUSED(mi_nearest_search(NULL, &io));
+    io.index = &index;
+    io.base = NULL;
+    REFUSED(mi_nearest_search(NULL, &io));
+    REFUSED(mi_nearest_classify(NULL, NULL, &label));
+    REFUSED(mi_nearest_classify(NULL, &vote, &label));
+    vote.distance = &distance;
+    REFUSED(mi_nearest_classify(NULL, &vote, NULL));
+    REFUSED(mi_nearest_accuracy(NULL, &vote, NULL, &value));
+    REFUSED(mi_nearest_accuracy(NULL, &vote, &label, NULL));
+    ck_assert(index == 7 && value == 7);
+}
+END_TEST
+
 START_TEST(texts) {
     ck_assert_int_ge((int64_t)mi_build_info(NULL, 0), 10);
     ck_assert_int_ge((int64_t)mi_error_copy(NULL, 0), 0);
@@ -181,4 +217,5 @@ START_TEST(texts) {
 }
 END_TEST
 
-UNIT_MAIN("nulls", creation, datasets, pairs, encoders, training, objectives, scores, texts)
+UNIT_MAIN("nulls", creation, datasets, pairs, encoders, training, objectives, scores, neighbours,
+          texts)

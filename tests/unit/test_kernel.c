@@ -146,6 +146,44 @@ START_TEST(softmax_finds_the_greatest) {
 }
 END_TEST
 
+/* -- rows: the same bits in every table ---------------------------------------------------------
+ */
+
+static void compare_rows(const mi__kernels *k, int64_t n, const float *x, const float *y,
+                         const double *centre) {
+    enum { MOST = 100 };
+    const mi__kernels *plain = &mi__kernels_reference;
+    float a[MOST], b[MOST], height[MOST];
+    int32_t at[MOST];
+    int64_t count = 0;
+    ck_assert(k->gap_square(n, x, .3, y, 1.7) == plain->gap_square(n, x, .3, y, 1.7));
+    ck_assert(k->recentre(n, x, .3, centre, 8, a) == plain->recentre(n, x, .3, centre, 8, b));
+    ck_assert_mem_eq(a, b, (size_t)n * sizeof *a);
+    const int64_t found = k->highest(n, x, y, y, .5, .25, at, height);
+    for (int64_t i = 0; i < n; i++) {
+        const float high = x[i] - y[i] + .5f * y[i];
+        if (high >= .25f) {
+            ck_assert(count < found && at[count] == i && fabsf(height[count] - high) <= 1e-5f);
+            count++;
+        }
+    }
+    ck_assert_int_eq(count, found);
+}
+
+START_TEST(rows_are_compared_alike) {
+    const mi__kernels *k;
+    double *centre = values(&mi__kernels_f64, 100, 3, 0);
+    for (int t = 0; (k = mi__kernels_list(t)) != NULL; t++) {
+        float *x = values(k, 100, 1, 0), *y = values(k, 100, 2, 0);
+        for (int64_t n = 0; n <= 100; n++) /* up to the end of a page */
+            compare_rows(k, n, x + 100 - n, y + 100 - n, centre);
+        give_back(x);
+        give_back(y);
+    }
+    give_back(centre);
+}
+END_TEST
+
 /* -- known answers, which the reference has to give too -------------------------------------- */
 
 START_TEST(pools_of_one_window) {
@@ -229,4 +267,4 @@ END_TEST
 
 UNIT_MAIN("kernel", leaky_agrees, pools_agree, softmax_agrees, updates_agree, softmax_is_accurate,
           softmax_finds_the_greatest, pools_of_one_window, softmax_of_huge_scores,
-          updates_of_one_weight, environment_chooses, blas_has_a_name)
+          rows_are_compared_alike, updates_of_one_weight, environment_chooses, blas_has_a_name)

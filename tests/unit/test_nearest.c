@@ -375,7 +375,7 @@ START_TEST(hostile_searches_are_refused) {
     REFUSES(MI_E_ARG, "got 10 and -1", io->m = -1);
     REFUSES(MI_E_ARG, "got 0", io->d = 0);
     REFUSES(MI_E_ARG, "got 1048577", io->d = (1 << 20) + 1);
-    REFUSES(MI_E_ARG, "k must be at least 1, got 0", io->k = 0);
+    REFUSES(MI_E_ARG, "k must be in 1 to 536870912, got 0", io->k = 0);
     REFUSES(MI_E_ARG, "k is 11, of 10 rows 10 can be found", io->k = 11);
     REFUSES(MI_E_ARG, "k is 10, of 10 rows 9 can be found", io->k = 10; io->query = NULL;
             io->m = 0);

@@ -5,7 +5,7 @@ Information is in nats. Arrays go through without a copy, or with an error that 
 them. `libmi.torch`, `libmi.jax`, `libmi.sklearn` and `libmi.plot` need the packages of those names
 and are imported on their own.
 """
-from . import _abi, discrete, prior, random, score
+from . import _abi, discrete, nearest, prior, random, score
 from ._errors import (AbiError, ArgumentError, CancelledError, DTypeError, Error, FileError,
                       FormatError, InfeasibleError, InternalError, NumericError, OutOfMemoryError,
                       ShapeError, StateError, UnsupportedError)
@@ -32,7 +32,7 @@ __all__ = ['AbiError', 'ArgumentError', 'Assignment', 'Bound', 'BoundInfo', 'Bou
            'Optimizer', 'OutOfMemoryError', 'Pairs', 'ParameterInfo', 'Probe', 'ProbeReport',
            'Progress', 'Report', 'Row', 'Score', 'ShapeError', 'Sizes', 'StateError', 'Times',
            'UnsupportedError', 'bounds', 'build_info', 'discrete', 'entropy', 'joint_loss',
-           'library_version', 'linear_sum_assignment', 'merge', 'mutual_information', 'plain',
+           'library_version', 'linear_sum_assignment', 'merge', 'mutual_information', 'nearest', 'plain',
            'prior', 'random', 'score', 'write_png']
 
 __version__ = '.'.join(map(str, _abi.VERSION))

@@ -1414,7 +1414,7 @@ class mi_nearest_io(Structure):
     """A search. Zero it, set struct_size; see base.h.
 
     struct_size: sizeof(mi_nearest_io)
-    n: rows to be found, at least 1
+    n: rows to search in, at least 1
     d: dimensions, 1 to 2^20
     base: [n][d]
     ld: row stride, 0: d
@@ -1423,7 +1423,7 @@ class mi_nearest_io(Structure):
     ldq: row stride, 0: d
     exclude: [m] a row of base that is not to be found, negative: none. For queries that are rows
         of base. NULL: none, but see `query`
-    k: neighbours of each query, at least 1
+    k: neighbours of each query, 1 to 2^29
     metric: an mi_nearest_metric
     reserved0: must be 0
     index: [m][k], receives rows of base, the nearest first
@@ -3405,9 +3405,9 @@ come first. Distances are compared in float64: the length of the difference of b
 MI_NEAREST_COSINE of both divided by their lengths, which tells angles apart that are so small
 that the cosine itself rounds to 1.
 
-J. Johnson, M. Douze, H. Jegou, "Billion-scale similarity search with GPUs", IEEE Transactions
-on Big Data 7, 2021, section 5 (blocked products); N. Higham, "Accuracy and stability of numerical
-algorithms", 2002, section 3.1 (what bounds their error).
+J. Johnson, M. Douze, H. Jegou, "Billion-scale similarity search with GPUs", IEEE Transactions on
+Big Data 7, 2021 (blocked products); N. Higham, "Accuracy and stability of numerical algorithms",
+2002, section 3.1 (what bounds their error).
 
 context: for threads and memory; may be NULL
 io: vectors in, neighbours out; outputs must not overlap inputs

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "features.h"
+
+#include "options.h"
+#include "sheet.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define PART 500        /* images that are encoded at a time */
+#define SHEET_ROWS 10   /* queries of a sheet */
+#define SHEET_COLUMNS 9 /* their neighbours */
+
+static const char *const level_names[LEVELS] = {"conv", "fc", "code"};
+
+/* A set at one level. */
+typedef struct features {
+    const mi_dataset *set;
+    int64_t n, d;
+    float *x; /* [n][d] */
+    int32_t *label;
+} features;
+
+static void *room(int64_t count, size_t size) {
+    void *memory = calloc((size_t)count, size);
+    if (memory == NULL) {
+        fprintf(stderr, "no memory for features\n");
+        exit(1);
+    }
+    return memory;
+}
+
+static void tell(const measurement *m, const char *what) {
+    if (m->program != NULL && isatty(2))
+        fprintf(stderr, "\r\033[K%s: %s ", m->program, what);
+}
+
+static features encode(const measurement *m, const mi_dataset *set, int level) {
+    mi_dataset_shape shape = {.struct_size = sizeof shape};
+    int64_t width[LEVELS], index[PART];
+    need(mi_dataset_info(set, &shape), "images");
+    need(mi_infomax_widths(m->infomax, &width[0], &width[1], &width[2]), "features");
+    features f = {.set = set, .n = shape.count, .d = width[level]};
+    f.x = room(f.n * f.d, sizeof *f.x);
+    f.label = room(f.n, sizeof *f.label);
+    float *images = room((int64_t)PART * m->side * m->side * shape.channels, sizeof *images);
+    for (int64_t i = 0, n; i < f.n; i += n) {
+        n = f.n - i < PART ? f.n - i : PART;
+        for (int64_t j = 0; j < n; j++)
+            index[j] = i + j;
+        float *to = f.x + i * f.d;
+        need(mi_pairs_plain(set, m->side, n, index, images), "images");
+        need(mi_infomax_encode(m->infomax, n, images, level == LEVEL_CONV ? to : NULL,
+                               level == LEVEL_FC ? to : NULL, level == LEVEL_CODE ? to : NULL),
+             "features");
+    }
+    need(mi_dataset_read(set, f.n, NULL, NULL, f.label), "labels");
+    free(images);
+    return f;
+}
+
+static void release(features *f) {
+    free(f->x);
+    free(f->label);
+}
+
+/* -- classifiers ------------------------------------------------------------------------------ */
+
+static double probe(const measurement *m, const mi_probe_options *o, const features *train,
+                    const features *test) {
+    mi_probe *p;
+    double accuracy;
+    need(mi_probe_create(m->context, train->d, m->classes, o, &p), "probe");
+    need(mi_probe_fit(p, train->n, train->x, 0, train->label, NULL), "probe");
+    need(mi_probe_accuracy(p, test->n, test->x, 0, test->label, &accuracy), "probe");
+    mi_probe_destroy(p);
+    return accuracy;
+}
+
+static void probe_level(const measurement *m, int level, const features *train,
+                        const features *test, quality *q) {
+    const mi_probe_options linear = {.struct_size = sizeof linear};
+    const mi_probe_options mlp = {
+        .struct_size = sizeof mlp, .layers = "dense 200, bn, relu", .epochs = m->mlp_epochs};
+    char text[64];
+    snprintf(text, sizeof text, "a linear classifier of %s, %lld numbers", level_names[level],
+             (long long)train->d);
+    tell(m, text);
+    q->linear[level] = probe(m, &linear, train, test);
+    snprintf(text, sizeof text, "a classifier with 200 hidden units of %s", level_names[level]);
+    tell(m, text);
+    q->mlp[level] = m->mlp_epochs > 0 ? probe(m, &mlp, train, test) : NAN;
+}
+
+/* -- neighbours ------------------------------------------------------------------------------- */
+
+static double vote(const measurement *m, int32_t metric, const features *train,
+                   const features *test) {
+    const int64_t k = m->neighbours < train->n ? m->neighbours : train->n;
+    int64_t *index = room(test->n * k, sizeof *index);
+    float *distance = room(test->n * k, sizeof *distance);
+    double accuracy;
+    const mi_nearest_io io = {.struct_size = sizeof io,
+                              .n = train->n,
+                              .d = train->d,
+                              .base = train->x,
+                              .m = test->n,
+                              .query = test->x,
+                              .k = k,
+                              .metric = metric,
+                              .index = index,
+                              .distance = distance};
+    const mi_nearest_vote v = {.struct_size = sizeof v,
+                               .m = test->n,
+                               .k = k,
+                               .index = index,
+                               .distance = distance,
+                               .n = train->n,
+                               .label = train->label,
+                               .classes = m->classes};
+    need(mi_nearest_search(m->context, &io), "neighbours");
+    need(mi_nearest_accuracy(m->context, &v, test->label, &accuracy), "neighbours");
+    free(index);
+    free(distance);
+    return accuracy;
+}
+
+/* Queries are spread over the test images, which are their neighbours, too. */
+static void draw_sheet(const measurement *m, int32_t metric, const char *name,
+                       const features *test) {
+    int64_t query[SHEET_ROWS], index[SHEET_ROWS * SHEET_COLUMNS];
+    float *x = room(SHEET_ROWS * test->d, sizeof *x);
+    const int columns = test->n > SHEET_COLUMNS ? SHEET_COLUMNS : (int)test->n - 1;
+    for (int64_t i = 0; i < SHEET_ROWS; i++) {
+        query[i] = i * test->n / SHEET_ROWS;
+        for (int64_t j = 0; j < test->d; j++)
+            x[i * test->d + j] = test->x[query[i] * test->d + j];
+    }
+    const mi_nearest_io io = {.struct_size = sizeof io,
+                              .n = test->n,
+                              .d = test->d,
+                              .base = test->x,
+                              .m = SHEET_ROWS,
+                              .query = x,
+                              .exclude = query,
+                              .k = columns,
+                              .metric = metric,
+                              .index = index};
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", m->sheets, name);
+    if (columns > 0) {
+        need(mi_nearest_search(m->context, &io), "neighbours");
+        need(draw_sheet_of(path, test->set, SHEET_ROWS, columns, query, index), "pictures");
+    }
+    free(x);
+}
+
+static void spread_of(const features *f, quality *q) {
+    double sum = 0, squares = 0;
+    const double count = (double)(f->n * f->d);
+    for (int64_t i = 0; i < f->n * f->d; i++)
+        sum += (double)f->x[i];
+    q->code_mean = sum / count;
+    for (int64_t i = 0; i < f->n * f->d; i++)
+        squares += ((double)f->x[i] - q->code_mean) * ((double)f->x[i] - q->code_mean);
+    q->code_std = sqrt(squares / count);
+}
+
+quality measure_features(const measurement *m) {
+    quality q;
+    for (int level = 0; level < LEVELS; level++) {
+        tell(m, "features");
+        features train = encode(m, m->train, level), test = encode(m, m->test, level);
+        probe_level(m, level, &train, &test, &q);
+        if (level == LEVEL_CODE) {
+            tell(m, "neighbours");
+            spread_of(&train, &q);
+            q.knn_cos = vote(m, MI_NEAREST_COSINE, &train, &test);
+            q.knn_l2 = vote(m, MI_NEAREST_EUCLIDEAN, &train, &test);
+            if (m->sheets != NULL) {
+                draw_sheet(m, MI_NEAREST_COSINE, "knn_cos.png", &test);
+                draw_sheet(m, MI_NEAREST_EUCLIDEAN, "knn_l2.png", &test);
+            }
+        }
+        release(&train);
+        release(&test);
+    }
+    tell(m, "");
+    return q;
+}
