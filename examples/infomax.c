@@ -8,7 +8,7 @@
  *             --global code --local concat --views plain --rate 1e-3
  *
  * Labels are read to measure the features, never to learn or to choose. */
-#include "features.h"
+#include "quality.h"
 #include "options.h"
 #include "watch.h"
 
@@ -168,8 +168,8 @@ static void build_encoder(run *r) {
                                    .height = r->side,
                                    .width = r->side,
                                    .channels = r->shape.channels,
-                                   .precision = set.bfloat16 ? MI_PRECISION_BFLOAT16
-                                                             : MI_PRECISION_FLOAT32};
+                                   .precision =
+                                       set.bfloat16 ? MI_PRECISION_BFLOAT16 : MI_PRECISION_FLOAT32};
     need(mi_encoder_create(r->context, text, &eo, &r->encoder), "encoder");
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "features.h"
+#include "quality.h"
 
 #include "options.h"
 #include "sheet.h"
@@ -128,8 +128,8 @@ static double vote(const measurement *m, int32_t metric, const features *train,
 }
 
 /* Queries are spread over the test images, which are their neighbours, too. */
-static void draw_sheet(const measurement *m, int32_t metric, const char *name,
-                       const features *test) {
+static void draw_neighbours(const measurement *m, int32_t metric, const char *name,
+                            const features *test) {
     int64_t query[SHEET_ROWS], index[SHEET_ROWS * SHEET_COLUMNS];
     float *x = room(SHEET_ROWS * test->d, sizeof *x);
     const int columns = test->n > SHEET_COLUMNS ? SHEET_COLUMNS : (int)test->n - 1;
@@ -152,7 +152,12 @@ static void draw_sheet(const measurement *m, int32_t metric, const char *name,
     snprintf(path, sizeof path, "%s/%s", m->sheets, name);
     if (columns > 0) {
         need(mi_nearest_search(m->context, &io), "neighbours");
-        need(draw_sheet_of(path, test->set, SHEET_ROWS, columns, query, index), "pictures");
+        const sheet s = {.set = test->set,
+                         .rows = SHEET_ROWS,
+                         .columns = columns,
+                         .image = query,
+                         .other = index};
+        need(draw_sheet(path, &s), "pictures");
     }
     free(x);
 }
@@ -180,8 +185,8 @@ quality measure_features(const measurement *m) {
             q.knn_cos = vote(m, MI_NEAREST_COSINE, &train, &test);
             q.knn_l2 = vote(m, MI_NEAREST_EUCLIDEAN, &train, &test);
             if (m->sheets != NULL) {
-                draw_sheet(m, MI_NEAREST_COSINE, "knn_cos.png", &test);
-                draw_sheet(m, MI_NEAREST_EUCLIDEAN, "knn_l2.png", &test);
+                draw_neighbours(m, MI_NEAREST_COSINE, "knn_cos.png", &test);
+                draw_neighbours(m, MI_NEAREST_EUCLIDEAN, "knn_l2.png", &test);
             }
         }
         release(&train);

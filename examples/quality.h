@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#ifndef EXAMPLES_FEATURES_H
-#define EXAMPLES_FEATURES_H
+#ifndef EXAMPLES_QUALITY_H
+#define EXAMPLES_QUALITY_H
 
 /* How good the features of a trained encoder are: classifiers on them, neighbours in them. Labels
  * are looked at here alone. */
