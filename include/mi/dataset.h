@@ -43,8 +43,8 @@ typedef struct mi_dataset_shape {
  *   its relatives);
  * - a directory with the files of mi_dataset_open_cifar() or mi_dataset_open_stl();
  * - a directory with train/ and test/, each with a folder of PNG files per
- *   class; classes are numbered in the order of strcmp() of the folders of train/,
- *   for both parts.
+ *   class, all of one size; classes are numbered in the order of strcmp() of the folders
+ *   of train/, for both parts.
  *
  * @param context   NULL for a private default one; retained
  * @param path      as above
@@ -117,12 +117,30 @@ LIBMI_API LIBMI_NODISCARD mi_status mi_dataset_open_stl(mi_context *context, con
  * @param context   NULL for a private default one; retained
  * @param path      the directory; hidden files and files not ending in .png
  *                  are passed over
- * @param[out] out  receives the set, in the order of strcmp() within each class
+ * @param[out] out  receives the set, in the order of strcmp() within each class; what
+ *                  lies in a folder CLASS/images comes behind the others
  * @return MI_OK; MI_E_ARG; MI_E_IO; MI_E_FORMAT; MI_E_SHAPE; MI_E_NOMEM
  * @since 0.1
  */
 LIBMI_API LIBMI_NODISCARD mi_status mi_dataset_open_folders(mi_context *context, const char *path,
                                                             mi_dataset **out);
+
+/**
+ * The same for pictures of several sizes, which are brought to one: of each the largest square at
+ * its centre is resized, by means over areas where it shrinks, bilinearly where it grows.
+ *
+ * @param context   NULL for a private default one; retained
+ * @param path      the directory, as of mi_dataset_open_folders()
+ * @param size      side of the images in pixels, 1 to 4096
+ * @param[out] out  receives the set
+ * @return MI_OK; MI_E_ARG; MI_E_IO; MI_E_FORMAT; MI_E_SHAPE (a picture of more than 4096 pixels a
+ *         side); MI_E_NOMEM
+ * @note Only one picture at a time is in memory at its own size.
+ * @since 0.1
+ */
+LIBMI_API LIBMI_NODISCARD mi_status mi_dataset_open_folders_at(mi_context *context,
+                                                               const char *path, int32_t size,
+                                                               mi_dataset **out);
 
 /**
  * Copies images of bytes, 0 to 255, into a set.

@@ -5,19 +5,13 @@
 
 #include <float.h>
 
-#define CHUNK 64 /* pixels that are taken apart into planes, so that loops over them vectorise */
-
 #ifdef __GNUC__
 #define INLINE static inline __attribute__((always_inline))
 #else
 #define INLINE static inline
 #endif
 
-typedef struct planes {
-    float r[CHUNK], g[CHUNK], b[CHUNK];
-} planes;
-
-static void take_apart(const float *x, int32_t n, planes *p) {
+static void take_apart(const float *x, int32_t n, mi__planes *p) {
     for (int32_t i = 0; i < n; i++) {
         p->r[i] = x[3 * i];
         p->g[i] = x[3 * i + 1];
@@ -25,7 +19,7 @@ static void take_apart(const float *x, int32_t n, planes *p) {
     }
 }
 
-static void put_together(const planes *p, int32_t n, float *x) {
+static void put_together(const mi__planes *p, int32_t n, float *x) {
     for (int32_t i = 0; i < n; i++) {
         x[3 * i] = p->r[i];
         x[3 * i + 1] = p->g[i];
@@ -52,7 +46,7 @@ INLINE float luma(float r, float g, float b) {
 /* -- steps ------------------------------------------------------------------------------------ */
 
 /* sum[i] += the greys of what comes of it. */
-static void brighten(planes *p, int32_t n, float factor, double *sum) {
+static void brighten(mi__planes *p, int32_t n, float factor, double *sum) {
     for (int32_t i = 0; i < n; i++) {
         p->r[i] = cut(factor * p->r[i]);
         p->g[i] = cut(factor * p->g[i]);
@@ -62,7 +56,7 @@ static void brighten(planes *p, int32_t n, float factor, double *sum) {
         sum[i] += (double)luma(p->r[i], p->g[i], p->b[i]);
 }
 
-static void contrast(planes *p, int32_t n, float factor, float mean) {
+static void contrast(mi__planes *p, int32_t n, float factor, float mean) {
     const float rest = (1 - factor) * mean;
     for (int32_t i = 0; i < n; i++) {
         p->r[i] = cut(factor * p->r[i] + rest);
@@ -71,7 +65,7 @@ static void contrast(planes *p, int32_t n, float factor, float mean) {
     }
 }
 
-static void saturate(planes *p, int32_t n, float factor) {
+static void saturate(mi__planes *p, int32_t n, float factor) {
     for (int32_t i = 0; i < n; i++) {
         const float rest = (1 - factor) * luma(p->r[i], p->g[i], p->b[i]);
         p->r[i] = cut(factor * p->r[i] + rest);
@@ -89,7 +83,7 @@ INLINE float lack(float k) {
 }
 
 /* Without jumps: the hue in sixths of a circle, from the channel that is largest on, and back. */
-static void turn_hue(planes *p, int32_t n, float sixths) {
+static void turn_hue(mi__planes *p, int32_t n, float sixths) {
     for (int32_t i = 0; i < n; i++) {
         const float r = p->r[i], g = p->g[i], b = p->b[i];
         const float value = most(most(r, g), b), chroma = value - least(least(r, g), b);
@@ -108,44 +102,59 @@ static void turn_hue(planes *p, int32_t n, float sixths) {
     }
 }
 
-static void turn_grey(planes *p, int32_t n) {
+static void turn_grey(mi__planes *p, int32_t n) {
     for (int32_t i = 0; i < n; i++)
         p->r[i] = p->g[i] = p->b[i] = luma(p->r[i], p->g[i], p->b[i]);
 }
 
 /* -- images ----------------------------------------------------------------------------------- */
 
-/* The mean grey of what comes of it. */
-static float brighten_all(float factor, int64_t pixels, float *x) {
-    double sum[CHUNK] = {0}, total = 0;
-    for (int64_t at = 0; at < pixels; at += CHUNK) {
-        const int32_t n = (int32_t)MI__MIN(pixels - at, CHUNK);
-        planes p;
-        take_apart(x + 3 * at, n, &p);
-        brighten(&p, n, factor, sum);
-        put_together(&p, n, x + 3 * at);
-    }
-    for (int32_t i = 0; i < CHUNK; i++)
+static int32_t in_plane(int64_t pixels, int64_t at) {
+    return (int32_t)MI__MIN(pixels - at, MI__PLANE);
+}
+
+/* Tells the mean grey of what comes of it. */
+static float brighten_all(float factor, int64_t pixels, mi__planes *planes) {
+    double sum[MI__PLANE] = {0}, total = 0;
+    for (int64_t at = 0; at < pixels; at += MI__PLANE)
+        brighten(planes++, in_plane(pixels, at), factor, sum);
+    for (int32_t i = 0; i < MI__PLANE; i++)
         total += sum[i];
     return (float)(total / (double)pixels);
 }
 
+static void change_plane(const mi__colour *c, float mean, int32_t n, mi__planes *p) {
+    if (c->jitter) {
+        contrast(p, n, c->contrast, mean);
+        saturate(p, n, c->saturation);
+    }
+    if (c->jitter && c->hue != 0)
+        turn_hue(p, n, 6 * c->hue);
+    if (c->grey)
+        turn_grey(p, n);
+}
+
 /* Brightness and contrast of whatever channels. */
 static void jitter_values(const mi__colour *c, int64_t values, float *x) {
-    double sum[CHUNK] = {0}, total = 0;
-    for (int64_t at = 0; at < values; at += CHUNK)
-        for (int64_t i = 0; i < MI__MIN(values - at, CHUNK); i++) {
+    double sum[MI__PLANE] = {0}, total = 0;
+    for (int64_t at = 0; at < values; at += MI__PLANE)
+        for (int64_t i = 0; i < MI__MIN(values - at, MI__PLANE); i++) {
             x[at + i] = cut(c->brightness * x[at + i]);
             sum[i] += (double)x[at + i];
         }
-    for (int32_t i = 0; i < CHUNK; i++)
+    for (int32_t i = 0; i < MI__PLANE; i++)
         total += sum[i];
     const float rest = (1 - c->contrast) * (float)(total / (double)values);
     for (int64_t i = 0; i < values; i++)
         x[i] = cut(c->contrast * x[i] + rest);
 }
 
-void mi__colour_change(const mi__colour *c, int32_t channels, int64_t pixels, float *x) {
+int64_t mi__colour_planes(int64_t pixels) {
+    return (pixels + MI__PLANE - 1) / MI__PLANE;
+}
+
+void mi__colour_change(const mi__colour *c, int32_t channels, int64_t pixels, mi__planes *planes,
+                       float *x) {
     if (channels != 3) {
         if (c->jitter)
             jitter_values(c, pixels * channels, x);
@@ -153,19 +162,12 @@ void mi__colour_change(const mi__colour *c, int32_t channels, int64_t pixels, fl
     }
     if (!c->jitter && !c->grey)
         return;
-    const float mean = c->jitter ? brighten_all(c->brightness, pixels, x) : 0;
-    for (int64_t at = 0; at < pixels; at += CHUNK) {
-        const int32_t n = (int32_t)MI__MIN(pixels - at, CHUNK);
-        planes p;
-        take_apart(x + 3 * at, n, &p);
-        if (c->jitter) {
-            contrast(&p, n, c->contrast, mean);
-            saturate(&p, n, c->saturation);
-        }
-        if (c->jitter && c->hue != 0)
-            turn_hue(&p, n, 6 * c->hue);
-        if (c->grey)
-            turn_grey(&p, n);
-        put_together(&p, n, x + 3 * at);
+    for (int64_t at = 0; at < pixels; at += MI__PLANE)
+        take_apart(x + 3 * at, in_plane(pixels, at), &planes[at / MI__PLANE]);
+    const float mean = c->jitter ? brighten_all(c->brightness, pixels, planes) : 0;
+    for (int64_t at = 0; at < pixels; at += MI__PLANE) {
+        mi__planes *p = &planes[at / MI__PLANE];
+        change_plane(c, mean, in_plane(pixels, at), p);
+        put_together(p, in_plane(pixels, at), x + 3 * at);
     }
 }

@@ -61,8 +61,11 @@ bool mi__path_holds(const char *directory, const char *name);
 /* MI_OK if `split` is an mi_split that what lies at the path may have. */
 mi_status mi__check_split(int32_t split, bool has_unlabelled, const char *path);
 
-/* PNG files of `path`/CLASS/, the classes numbered as the folders of `classes_path` are. */
+bool mi__path_is_directory(const char *path);
+
+/* PNG files of `path`/CLASS/, the classes numbered as the folders of `classes_path` are; each
+ * brought to size x size, or all of one size if it is 0. */
 mi_status mi__dataset_open_classes(mi_context *context, const char *path, const char *classes_path,
-                                   mi_dataset **out);
+                                   int32_t size, mi_dataset **out);
 
 #endif

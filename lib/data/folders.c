@@ -2,13 +2,13 @@
 #include "../io/atomic_file.h"
 #include "../io/png.h"
 #include "dataset.h"
+#include "resize.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 typedef struct entry {
     char *text; /* a name or a path */
@@ -83,8 +83,7 @@ static mi_status list_directory(list *l, const char *path, int32_t label,
 }
 
 static mi_status add_folder(list *l, const char *path, const char *name, int32_t label) {
-    struct stat st;
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode) ? add_entry(l, name, label) : MI_OK;
+    return mi__path_is_directory(path) ? add_entry(l, name, label) : MI_OK;
 }
 
 static mi_status add_png(list *l, const char *path, const char *name, int32_t label) {
@@ -92,19 +91,28 @@ static mi_status add_png(list *l, const char *path, const char *name, int32_t la
     return length > 4 && strcmp(name + length - 4, ".png") == 0 ? add_entry(l, path, label) : MI_OK;
 }
 
+/* The files of a class, and those in a folder "images" of it, as Tiny ImageNet has them. */
+static mi_status list_class(const char *path, int32_t label, list *files) {
+    char images[MI__PATH];
+    MI__TRY(list_directory(files, path, label, add_png));
+    MI__TRY(mi__path_join(images, path, "images", ""));
+    return mi__path_is_directory(images) ? list_directory(files, images, label, add_png) : MI_OK;
+}
+
 /* The files of all folders in `path`, each with the number that `classes` gives its folder. */
 static mi_status list_files(const char *path, const list *classes, list *folders, list *files) {
     MI__TRY(list_directory(folders, path, 0, add_folder));
     for (int64_t i = 0; i < folders->count; i++) {
-        const entry *class = classes->count == 0 ? NULL
-            : bsearch(&folders->entries[i], classes->entries, (size_t)classes->count,
-                      sizeof(entry), by_text);
+        const entry *class = classes->count == 0
+                                 ? NULL
+                                 : bsearch(&folders->entries[i], classes->entries,
+                                           (size_t)classes->count, sizeof(entry), by_text);
         char whole[MI__PATH];
         MI__TRY(mi__path_join(whole, path, folders->entries[i].text, ""));
         if (class == NULL)
             return mi__fail(MI_E_FORMAT, "%s is a class that the training part doesn't have",
                             whole);
-        MI__TRY(list_directory(files, whole, (int32_t)(class - classes->entries), add_png));
+        MI__TRY(list_class(whole, (int32_t)(class - classes->entries), files));
     }
     if (files->count == 0)
         return mi__fail(MI_E_FORMAT, "%s has no folders with .png files (folders: %" PRId64 ")",
@@ -132,39 +140,66 @@ static mi_status add_colours(mi_dataset *set, mi__bytes *pixels) {
     return MI_OK;
 }
 
-static mi_status append_image(mi_dataset *set, const list *files, int64_t number,
-                              mi__bytes *pixels) {
-    const char *path = files->entries[number].text;
+typedef struct picture {
+    const char *path;
     int32_t height, width, channels;
-    uint8_t *image;
+    uint8_t *pixels;
     int64_t bytes;
-    MI__TRY(mi__png_read(set->context, path, &height, &width, &channels, &image, &bytes));
-    mi_status status = MI_OK;
-    if (height > MI__LARGEST_SIDE || width > MI__LARGEST_SIDE)
-        status = mi__fail(MI_E_SHAPE, "%s has %d x %d pixels, at most %d x %d are read", path,
-                          height, width, MI__LARGEST_SIDE, MI__LARGEST_SIDE);
-    else if (number == 0)
-        status = mi__dataset_set_shape(set, files->count, height, width, channels);
-    else if (height != set->height || width != set->width)
-        status = mi__fail(MI_E_SHAPE, "%s is %d x %d, %s is %d x %d", path, height, width,
-                          files->entries[0].text, set->height, set->width);
-    else if (channels > set->channels)
-        status = add_colours(set, pixels);
+} picture;
+
+static void free_picture(mi_context *context, picture *p) {
+    mi__free(context, p->pixels, p->bytes, 1);
+}
+
+static mi_status resize(mi_context *context, picture *p, int32_t size) {
+    picture q = {p->path, size, size, p->channels, NULL, (int64_t)size * size * p->channels};
+    if ((q.pixels = mi__alloc(context, q.bytes, 1)) == NULL)
+        return MI_E_NOMEM;
+    mi_status status =
+        mi__resize_square(context, p->pixels, p->height, p->width, p->channels, size, q.pixels);
+    free_picture(context, status == MI_OK ? p : &q);
     if (status == MI_OK)
-        status = mi__bytes_reserve(set->context, pixels, set->values, set->count * set->values);
-    if (status == MI_OK) {
-        spread(pixels->data + pixels->used, image, bytes, set->channels / channels);
-        pixels->used += set->values;
-    }
-    mi__free(set->context, image, bytes, 1);
+        *p = q;
     return status;
 }
 
-static mi_status read_files(mi_dataset *set, const list *files) {
+/* The set takes the shape of the first picture; the others have to have it too. */
+static mi_status join_shape(mi_dataset *set, const list *files, const picture *p,
+                            mi__bytes *pixels) {
+    if (p->height > MI__LARGEST_SIDE || p->width > MI__LARGEST_SIDE)
+        return mi__fail(MI_E_SHAPE, "%s has %d x %d pixels, at most %d x %d are read", p->path,
+                        p->height, p->width, MI__LARGEST_SIDE, MI__LARGEST_SIDE);
+    if (pixels->used == 0)
+        return mi__dataset_set_shape(set, files->count, p->height, p->width, p->channels);
+    if (p->height != set->height || p->width != set->width)
+        return mi__fail(MI_E_SHAPE, "%s is %d x %d, %s is %d x %d", p->path, p->height, p->width,
+                        files->entries[0].text, set->height, set->width);
+    return p->channels > set->channels ? add_colours(set, pixels) : MI_OK;
+}
+
+static mi_status append_image(mi_dataset *set, const list *files, int64_t number, int32_t size,
+                              mi__bytes *pixels) {
+    picture p = {.path = files->entries[number].text};
+    MI__TRY(
+        mi__png_read(set->context, p.path, &p.height, &p.width, &p.channels, &p.pixels, &p.bytes));
+    mi_status status = size > 0 ? resize(set->context, &p, size) : MI_OK;
+    if (status == MI_OK)
+        status = join_shape(set, files, &p, pixels);
+    if (status == MI_OK)
+        status = mi__bytes_reserve(set->context, pixels, set->values, set->count * set->values);
+    if (status == MI_OK) {
+        spread(pixels->data + pixels->used, p.pixels, p.bytes, set->channels / p.channels);
+        pixels->used += set->values;
+    }
+    free_picture(set->context, &p);
+    return status;
+}
+
+static mi_status read_files(mi_dataset *set, const list *files, int32_t size) {
     mi__bytes pixels = {0};
     mi_status status = MI_OK;
     for (int64_t i = 0; status == MI_OK && i < files->count; i++)
-        status = append_image(set, files, i, &pixels);
+        status = append_image(set, files, i, size, &pixels);
     if (status == MI_OK) {
         set->labels = mi__alloc(set->context, files->count, sizeof *set->labels);
         status = set->labels == NULL ? MI_E_NOMEM : MI_OK;
@@ -179,8 +214,8 @@ static mi_status read_files(mi_dataset *set, const list *files) {
     return MI_OK;
 }
 
-mi_status mi__dataset_open_classes(mi_context *context, const char *path,
-                                   const char *classes_path, mi_dataset **out) {
+mi_status mi__dataset_open_classes(mi_context *context, const char *path, const char *classes_path,
+                                   int32_t size, mi_dataset **out) {
     mi_dataset *set;
     MI__TRY(mi__dataset_new(context, &set));
     list classes = {.context = set->context}, folders = classes, files = classes;
@@ -188,7 +223,7 @@ mi_status mi__dataset_open_classes(mi_context *context, const char *path,
     if (status == MI_OK)
         status = list_files(path, &classes, &folders, &files);
     if (status == MI_OK)
-        status = read_files(set, &files);
+        status = read_files(set, &files, size);
     clear_list(&classes);
     clear_list(&folders);
     clear_list(&files);
@@ -198,5 +233,14 @@ mi_status mi__dataset_open_classes(mi_context *context, const char *path,
 mi_status mi_dataset_open_folders(mi_context *context, const char *path, mi_dataset **out) {
     MI__NEED(path);
     MI__NEED(out);
-    return mi__dataset_open_classes(context, path, path, out);
+    return mi__dataset_open_classes(context, path, path, 0, out);
+}
+
+mi_status mi_dataset_open_folders_at(mi_context *context, const char *path, int32_t size,
+                                     mi_dataset **out) {
+    MI__NEED(path);
+    MI__NEED(out);
+    if (size < 1 || size > MI__LARGEST_SIDE)
+        return mi__fail(MI_E_ARG, "size must be in 1 to %d, got %d", MI__LARGEST_SIDE, size);
+    return mi__dataset_open_classes(context, path, path, size, out);
 }

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "natural.h"
 
-#include "colour.h"
-
 #include <math.h>
 
 #define TRIES 10
@@ -62,5 +60,5 @@ void mi__natural_view(const mi__twins *t, mi__twins_room *room, mi__random *r, f
         mi__warp_axis_reverse(&room->across, o->size);
     mi__warp_resize(room->framed, side, channels, &room->down, &room->across, crop.top, crop.left,
                     o->size, room->scratch, out);
-    mi__colour_change(&colour, channels, (int64_t)o->size * o->size, out);
+    mi__colour_change(&colour, channels, (int64_t)o->size * o->size, room->planes, out);
 }

@@ -31,7 +31,7 @@ bool mi__path_holds(const char *directory, const char *name) {
     return length > 0 && length < MI__PATH && mi__path_exists(path);
 }
 
-static bool is_directory(const char *path) {
+bool mi__path_is_directory(const char *path) {
     struct stat st;
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
@@ -69,9 +69,9 @@ static mi_status open_idx_or_folders(mi_context *context, const char *path, bool
     }
     MI__TRY(mi__path_join(images, path, folder, ""));
     MI__TRY(mi__path_join(classes, path, "train", ""));
-    if (is_directory(images))
-        return mi__dataset_open_classes(context, images, is_directory(classes) ? classes : images,
-                                        out);
+    if (mi__path_is_directory(images))
+        return mi__dataset_open_classes(context, images,
+                                        mi__path_is_directory(classes) ? classes : images, 0, out);
     return mi__fail(MI_E_FORMAT,
                     "%s has neither %s-images-idx3-ubyte (plain or .gz) nor a folder %s, nor the "
                     "binary files of CIFAR or STL-10",

@@ -181,17 +181,19 @@ static mi_status make_axes(mi_pairs *p, int32_t *largest) {
     return MI_OK;
 }
 
-/* Those of the natural recipe, which each thread fills in for itself. */
-static mi_status make_own_axes(mi_pairs *p, int64_t workers) {
-    const int64_t size = p->options.size;
+/* What the natural recipe needs besides. */
+static mi_status make_natural_room(mi_pairs *p, int64_t workers) {
+    const int64_t size = p->options.size, planes = mi__colour_planes(size * size);
     int32_t *from = take(p, 2 * workers * size, sizeof *from);
     float *weight = take(p, 2 * workers * size, sizeof *weight);
-    if (from == NULL || weight == NULL)
+    mi__planes *planes_all = take(p, workers * planes, sizeof *planes_all);
+    if (from == NULL || weight == NULL || planes_all == NULL)
         return MI_E_NOMEM;
     for (int64_t i = 0; i < workers; i++) {
         mi__twins_room *room = &p->workers[i].room;
         room->down = (mi__warp_axis){0, from + 2 * i * size, weight + 2 * i * size};
         room->across = (mi__warp_axis){0, room->down.from + size, room->down.weight + size};
+        room->planes = planes_all + i * planes;
     }
     return MI_OK;
 }
@@ -209,7 +211,7 @@ static mi_status make_workers(mi_pairs *p, int32_t largest_crop) {
         p->workers[i] = (worker){
             .pairs = p,
             .room = {.framed = framed_all + i * framed, .scratch = scratch_all + i * scratch}};
-    return p->options.recipe == MI_RECIPE_NATURAL ? make_own_axes(p, count) : MI_OK;
+    return p->options.recipe == MI_RECIPE_NATURAL ? make_natural_room(p, count) : MI_OK;
 }
 
 static mi_status make_slots(mi_pairs *p) {

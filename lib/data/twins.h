@@ -4,6 +4,7 @@
 
 /* The views of single images. Everything random about them is drawn from a position. */
 
+#include "colour.h"
 #include "pairs_options.h"
 #include "warp.h"
 
@@ -18,7 +19,8 @@ typedef struct mi__twins {
 typedef struct mi__twins_room {
     float *framed;              /* the image, see warp.h */
     float *scratch;             /* for mi__warp_resize() */
-    mi__warp_axis down, across; /* of the natural recipe */
+    mi__warp_axis down, across; /* these of the natural recipe */
+    mi__planes *planes;         /* for mi__colour_change() */
 } mi__twins_room;
 
 /* The view x of an image, and its twins xt[repeats]. The position is that of the image since

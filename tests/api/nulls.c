@@ -39,6 +39,8 @@ START_TEST(datasets) {
     REFUSED(mi_dataset_open_stl(NULL, "x", MI_SPLIT_TRAIN, NULL));
     REFUSED(mi_dataset_open_folders(NULL, NULL, &dataset));
     REFUSED(mi_dataset_open_folders(NULL, "x", NULL));
+    REFUSED(mi_dataset_open_folders_at(NULL, NULL, 8, &dataset));
+    REFUSED(mi_dataset_open_folders_at(NULL, "x", 8, NULL));
     REFUSED(mi_dataset_from_u8(NULL, 1, 1, 1, 1, NULL, NULL, &dataset));
     REFUSED(mi_dataset_from_u8(NULL, 1, 1, 1, 1, &pixel, NULL, NULL));
     REFUSED(mi_dataset_from_f32(NULL, 1, 1, 1, 1, NULL, NULL, &dataset));

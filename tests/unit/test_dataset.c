@@ -497,6 +497,110 @@ START_TEST(unfit_folders_are_refused) {
 }
 END_TEST
 
+/* One value of the centre of a picture at another size, in double precision. */
+static double resized(const uint8_t *picture, int height, int width, int channels, int size, int y,
+                      int x, int k) {
+    const int side = height < width ? height : width;
+    const int top = (height - side) / 2, left = (width - side) / 2;
+    double sum = 0, scale = (double)side / size;
+    for (int r = 0; r < side; r++)
+        for (int c = 0; c < side; c++) {
+            double down, across;
+            if (side > size) {
+                down = fmin((y + 1) * scale, r + 1) - fmax(y * scale, r);
+                across = fmin((x + 1) * scale, c + 1) - fmax(x * scale, c);
+                down /= scale, across /= scale;
+            } else {
+                down = 1 - fabs(fmin(fmax((y + 0.5) * scale - 0.5, 0), side - 1) - r);
+                across = 1 - fabs(fmin(fmax((x + 0.5) * scale - 0.5, 0), side - 1) - c);
+            }
+            sum += fmax(down, 0) * fmax(across, 0) *
+                   picture[((top + r) * width + left + c) * channels + k];
+        }
+    return sum;
+}
+
+START_TEST(pictures_of_several_sizes_become_one) {
+    enum { PICTURES = 6 };
+    static const int shapes[PICTURES][3] = {{5, 5, 1},  {12, 9, 1}, {40, 33, 3},
+                                            {1, 30, 1}, {10, 7, 3}, {64, 128, 3}};
+    static const int sizes[] = {7, 1, 5, 20, 64};
+    static uint8_t pixels[PICTURES][64 * 128 * 3];
+    scratch_make();
+    folder("a"), folder("b");
+    for (int i = 0; i < PICTURES; i++) {
+        for (int v = 0; v < shapes[i][0] * shapes[i][1] * shapes[i][2]; v++)
+            pixels[i][v] = (uint8_t)(v * 97 + v / 31 * 3);
+        char name[] = "a/0.png";
+        name[0] = (char)(i < 4 ? 'a' : 'b');
+        name[2] = (char)('0' + i);
+        OK(mi_image_write_png(scratch_path(name), shapes[i][0], shapes[i][1], shapes[i][2],
+                              pixels[i], 0));
+    }
+    for (int s = 0; s < 5; s++) {
+        const int size = sizes[s];
+        static float found[PICTURES * 64 * 64 * 3];
+        int32_t labels[PICTURES];
+        mi_dataset *set;
+        OK(mi_dataset_open_folders_at(NULL, scratch, size, &set));
+        const mi_dataset_shape shape = shape_of(set);
+        ck_assert(shape.count == PICTURES && shape.channels == 3);
+        ck_assert(shape.height == size && shape.width == size);
+        OK(mi_dataset_read(set, PICTURES, NULL, found, labels));
+        for (int v = 0; v < PICTURES * size * size * 3; v++) {
+            const int i = v / (size * size * 3), channels = shapes[i][2];
+            const double want =
+                resized(pixels[i], shapes[i][0], shapes[i][1], channels, size,
+                        v / (size * 3) % size, v / 3 % size, channels == 3 ? v % 3 : 0);
+            ck_assert_msg(fabs(255 * (double)found[v] - want) < 0.501, "%d of %d: %g, not %g", i,
+                          size, 255 * (double)found[v], want);
+        }
+        ck_assert(labels[3] == 0 && labels[4] == 1);
+        mi_dataset_destroy(set);
+    }
+    mi_dataset *set = NULL;
+    FAILS(MI_E_ARG, "size must be in 1 to 4096, got 0",
+          mi_dataset_open_folders_at(NULL, scratch, 0, &set));
+    FAILS(MI_E_ARG, "got 4097", mi_dataset_open_folders_at(NULL, scratch, 4097, &set));
+    FAILS(MI_E_ARG, "got -2147483648", mi_dataset_open_folders_at(NULL, scratch, INT32_MIN, &set));
+    bytes_to(scratch_path("b/0.png"), "no picture", 10);
+    FAILS(MI_E_FORMAT, "b/0.png", mi_dataset_open_folders_at(NULL, scratch, 8, &set));
+    FAILS(MI_E_IO, "none", mi_dataset_open_folders_at(NULL, scratch_path("none"), 8, &set));
+    ck_assert_ptr_null(set);
+    remove_tree(scratch);
+}
+END_TEST
+
+START_TEST(a_class_may_have_a_folder_of_images) {
+    scratch_make();
+    folder("train"), folder("train/n1"), folder("train/n2"), folder("train/n1/images");
+    folder("train/n2/images"), folder("train/n2/more");
+    bytes_to(scratch_path("train/n1/n1_boxes.txt"), "0 1 2 3", 7);
+    png("train/n1/images/n1_1.png", 4, 3, 11);
+    png("train/n1/images/n1_0.png", 4, 3, 10);
+    png("train/n2/images/a.png", 4, 3, 21);
+    png("train/n2/more/b.png", 4, 3, 99);
+    png("train/n2/z.png", 4, 3, 20);
+    for (int way = 0; way < 3; way++) {
+        mi_dataset *set;
+        OK(way == 0   ? mi_dataset_open(NULL, scratch, MI_SPLIT_TRAIN, &set)
+           : way == 1 ? mi_dataset_open_folders(NULL, scratch_path("train"), &set)
+                      : mi_dataset_open_folders_at(NULL, scratch_path("train"), 4, &set));
+        ck_assert_int_eq(shape_of(set).count, 4);
+        const uint8_t values[] = {10, 11, 20, 21};
+        float pixels[4 * 4 * 4 * 3];
+        int32_t labels[4];
+        OK(mi_dataset_read(set, 4, NULL, pixels, labels));
+        for (int i = 0; i < 4; i++) {
+            ck_assert(pixels[48 * i] == values[i] / 255.0f);
+            ck_assert_int_eq(labels[i], i / 2);
+        }
+        mi_dataset_destroy(set);
+    }
+    remove_tree(scratch);
+}
+END_TEST
+
 START_TEST(test_folders_have_the_numbers_of_train) {
     scratch_make();
     folder("train"), folder("train/a"), folder("train/b"), folder("train/c");
@@ -533,7 +637,8 @@ static mi_status open_one(int kind, mi_context *context, mi_dataset **set) {
     case 1: return mi_dataset_from_f32(context, 4, 1, 1, 1, floats, labels, set);
     case 2: return mi_dataset_digits(context, 1, 0, 4, set);
     case 3: return mi_dataset_open_idx(context, scratch_path("i"), scratch_path("l"), set);
-    default: return mi_dataset_open_folders(context, scratch, set);
+    case 4: return mi_dataset_open_folders(context, scratch, set);
+    default: return mi_dataset_open_folders_at(context, scratch, 5, set);
     }
 }
 
@@ -544,7 +649,7 @@ START_TEST(memory_may_run_out_anywhere) {
     folder("a"), folder("b");
     png("a/1.png", 8, 1, 1);
     png("b/1.png", 8, 3, 1); /* in colour: what was read before is widened */
-    for (int kind = 0; kind < 5; kind++) {
+    for (int kind = 0; kind < 6; kind++) {
         meter m = {0};
         mi_context *context = meter_context(&m);
         int64_t live = m.live;
@@ -572,4 +677,5 @@ UNIT_MAIN("dataset", bytes_become_shares_of_255, floats_stay_as_they_are, bad_ar
           hostile_idx_files_are_refused, hostile_labels_are_refused, damaged_gzip_is_noticed,
           open_finds_mnist_files, builtin_is_drawn_digits, folders_are_read_in_order,
           grey_among_colours_is_widened, unfit_folders_are_refused,
+          pictures_of_several_sizes_become_one, a_class_may_have_a_folder_of_images,
           test_folders_have_the_numbers_of_train, memory_may_run_out_anywhere)

@@ -243,7 +243,9 @@ static void ck_colour(const mi__colour *c, int channels, int pixels, const float
     double *want = malloc((size_t)(pixels * channels) * sizeof *want);
     for (int i = 0; i < pixels * channels; i++)
         want[i] = (double)(x[i] = from[i]);
-    mi__colour_change(c, channels, pixels, x);
+    mi__planes *planes = malloc((size_t)mi__colour_planes(pixels) * sizeof *planes);
+    mi__colour_change(c, channels, pixels, planes, x);
+    free(planes);
     naive_colour(c, channels, pixels, want);
     for (int i = 0; i < pixels * channels; i++)
         ck_assert_msg(fabs((double)x[i] - want[i]) < 3e-6, "value %d: %.9g, not %.9g", i,
@@ -279,7 +281,8 @@ END_TEST
 START_TEST(a_third_of_the_circle_swaps_channels) {
     float x[] = {0.75f, 0.5f, 0.25f};
     const mi__colour c = {.jitter = true, 1, 1, 1, .hue = 1.0f / 3};
-    mi__colour_change(&c, 3, 1, x);
+    mi__planes planes;
+    mi__colour_change(&c, 3, 1, &planes, x);
     ck_assert_double_eq_tol((double)x[0], 0.25, 1e-6);
     ck_assert_double_eq_tol((double)x[1], 0.75, 1e-6);
     ck_assert_double_eq_tol((double)x[2], 0.5, 1e-6);
@@ -468,7 +471,7 @@ START_TEST(workers_change_nothing) {
     const int32_t workers[] = {-1, 1, 2, 3};
     batch want[BATCHES], got;
     for (int i = 0; i < 4; i++) {
-        mi_pairs_options o = {.seed = 4, .batch = 5, .repeats = 2, .workers = workers[i]};
+        mi_pairs_options o = {.seed = 4, .batch = 23, .repeats = 8, .workers = workers[i]};
         mi_pairs *pairs = make(set, o);
         got = batch_for(pairs);
         for (int number = 0; number < BATCHES; number++) {

@@ -2170,8 +2170,8 @@ Opens whatever lies at a path:
   its relatives);
 - a directory with the files of mi_dataset_open_cifar() or mi_dataset_open_stl();
 - a directory with train/ and test/, each with a folder of PNG files per
-  class; classes are numbered in the order of strcmp() of the folders of train/,
-  for both parts.
+  class, all of one size; classes are numbered in the order of strcmp() of the folders
+  of train/, for both parts.
 
 context: NULL for a private default one; retained
 path: as above
@@ -2248,8 +2248,26 @@ become 8).
 context: NULL for a private default one; retained
 path: the directory; hidden files and files not ending in .png
     are passed over
-out (out): receives the set, in the order of strcmp() within each class
+out (out): receives the set, in the order of strcmp() within each class; what
+    lies in a folder CLASS/images comes behind the others
 Returns MI_OK; MI_E_ARG; MI_E_IO; MI_E_FORMAT; MI_E_SHAPE; MI_E_NOMEM
+Since 0.1""",
+    ),
+    'mi_dataset_open_folders_at': (
+        c_int32,
+        (c_void_p, c_char_p, c_int32, c_void_p),
+        ('context', 'path', 'size', 'out'),
+        """\
+The same for pictures of several sizes, which are brought to one: of each the largest square at
+its centre is resized, by means over areas where it shrinks, bilinearly where it grows.
+
+context: NULL for a private default one; retained
+path: the directory, as of mi_dataset_open_folders()
+size: side of the images in pixels, 1 to 4096
+out (out): receives the set
+Returns MI_OK; MI_E_ARG; MI_E_IO; MI_E_FORMAT; MI_E_SHAPE (a picture of more than 4096 pixels a
+    side); MI_E_NOMEM
+Note: Only one picture at a time is in memory at its own size.
 Since 0.1""",
     ),
     'mi_dataset_from_u8': (

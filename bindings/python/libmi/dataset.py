@@ -103,9 +103,19 @@ class Dataset(Handle):
                          choice(split, 'split', 'mi_split'))
 
     @classmethod
-    def open_folders(cls, path: Any, *, context: Context | None = None) -> Dataset:
-        """Reads a directory with a folder of PNG files per class."""
-        return cls._make(context, 'mi_dataset_open_folders', _path(path))
+    def open_folders(cls, path: Any, size: int | None = None, *,
+                     context: Context | None = None) -> Dataset:
+        """Reads a directory with a folder of PNG files per class.
+
+        Parameters
+        ----------
+        size : side that the largest square at the centre of each is resized to; None: they are of
+            one size, and left as they are
+        """
+        if size is None:
+            return cls._make(context, 'mi_dataset_open_folders', _path(path))
+        return cls._make(context, 'mi_dataset_open_folders_at', _path(path),
+                         whole(size, 'size', 32))
 
     @classmethod
     def from_array(cls, pixels: Any, labels: Any = None, *,

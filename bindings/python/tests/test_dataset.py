@@ -208,6 +208,24 @@ def test_folders_of_png(tmp_path):
                                       pixels[[2, 3, 0, 1]])
 
 
+def test_folders_at_a_size(tmp_path):
+    for name, shape in ('a', (6, 9)), ('b', (20, 8, 3)), ('c/images', (4, 4)):
+        (tmp_path / name).mkdir(parents=True)
+        libmi.write_png(tmp_path / name / '1.png', pictures(*shape))
+    dataset = Dataset.open_folders(tmp_path, 4)
+    assert dataset.shape == (3, 4, 4, 3)
+    read = dataset.read()
+    np.testing.assert_array_equal(read.labels, [0, 1, 2])
+    halved = pictures(20, 8, 3)[6:14].reshape(4, 2, 4, 2, 3).mean((1, 3))
+    np.testing.assert_allclose(255 * read.pixels[1], halved, atol=.51)
+    np.testing.assert_array_equal(np.rint(255 * read.pixels[2, ..., 1]), pictures(4, 4))
+    with pytest.raises(libmi.ShapeError, match='20 x 8'):
+        Dataset.open_folders(tmp_path)
+    for size in (0, -1, 4097, 2**40, 'x', 1.5):
+        with pytest.raises(libmi.ArgumentError, match='size'):
+            Dataset.open_folders(tmp_path, size)
+
+
 @pytest.mark.parametrize('open_it', [Dataset.open, Dataset.open_idx, Dataset.open_cifar,
                                      Dataset.open_stl, Dataset.open_folders])
 def test_paths_refused(tmp_path, open_it):
