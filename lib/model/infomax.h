@@ -66,11 +66,6 @@ struct mi_infomax {
 mi_status mi__infomax_create(mi_encoder *encoder, mi_optimizer *optimizer,
                              const mi_infomax_options *options, mi_infomax **out);
 
-/* All gradients of a batch. Weights are as they were, and so are the states of bounds if it
- * fails. */
-mi_status mi__infomax_gradient(mi_infomax *infomax, int64_t n, const float *x, const float *xt,
-                               mi_infomax_report *report);
-
 /* All learners, the encoder last: `use` is called with a name for each. */
 typedef mi_status mi__infomax_use(void *arg, const char *name, const mi__learner *learner);
 mi_status mi__infomax_each(const mi_infomax *infomax, mi__infomax_use *use, void *arg);
@@ -84,6 +79,17 @@ void mi__learner_destroy(mi__learner *learner);
  * `dx`. */
 mi_status mi__learner_forward(mi__learner *learner, int64_t n, const void *x);
 void mi__learner_backward(mi__learner *learner, void *dx);
+
+/* -- infomax_step.c --------------------------------------------------------------------------- */
+
+/* Who meets whom in the next step, into the meeting's table. order: [n], scratch. */
+void mi__meeting_draw(const mi_infomax *infomax, const mi__meeting *meeting, int64_t *partner,
+                      int64_t *order);
+
+/* All gradients of a batch. Weights are as they were, and so are the states of bounds if it
+ * fails. */
+mi_status mi__infomax_gradient(mi_infomax *infomax, int64_t n, const float *x, const float *xt,
+                               mi_infomax_report *report);
 
 /* -- infomax_term.c --------------------------------------------------------------------------- */
 
