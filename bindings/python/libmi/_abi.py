@@ -3062,9 +3062,9 @@ come first. Distances are compared in float64: the length of the difference of b
 MI_NEAREST_COSINE of both divided by their lengths, which tells angles apart that are so small
 that the cosine itself rounds to 1.
 
-J. Johnson, M. Douze, H. Jegou, "Billion-scale similarity search with GPUs", IEEE Transactions
-on Big Data 7, 2021, section 5 (blocked products); N. Higham, "Accuracy and stability of numerical
-algorithms", 2002, section 3.1 (what bounds their error).
+J. Johnson, M. Douze, H. Jegou, "Billion-scale similarity search with GPUs", IEEE Transactions on
+Big Data 7, 2021 (blocked products); N. Higham, "Accuracy and stability of numerical algorithms",
+2002, section 3.1 (what bounds their error).
 
 context: for threads and memory; may be NULL
 io: vectors in, neighbours out; outputs must not overlap inputs
