@@ -127,15 +127,15 @@ def main():
     def ours(base, query, k, metric):
         return libmi.nearest.search(base, query, k, metric=metric, context=context).index
     sides = {'libmi': ours, **peers(args.threads)}
-    lines, figures = [], []
+    figures = []
     for metric in args.metric:
         for d in args.d:
             for k in args.k:
                 more, found = measure(args, sides, d, k, metric)
-                lines += more
                 figures.append(found)
-    table(['', 'seconds', 'min', 'median', 'ratio min', 'median', 'quartiles', 'recall', ''],
-          lines, texts=(0, 1, 8))
+                table(['', 'seconds', 'min', 'median', 'ratio min', 'median', 'quartiles',
+                       'recall', ''], more, texts=(0, 1, 8))
+                print(flush=True)
     if args.json:
         with open(args.json, 'w') as file:
             json.dump(figures, file)
