@@ -30,9 +30,11 @@ mi_status mi__learner_create(const mi_infomax *m, const char *text, const mi__ma
                                   .width = (int32_t)in->w,
                                   .channels = (int32_t)in->c};
     MI__TRY(mi__encoder_create(m->ctx, text, &o, m->k, &out->net));
-    return m->optimizer == NULL
-               ? MI_OK
-               : mi_optimizer_create(out->net, &m->optimizer->options, &out->optimizer);
+    if (m->optimizer == NULL)
+        return MI_OK;
+    mi_optimizer_options as = m->optimizer->options;
+    as.struct_size = sizeof as; /* 0 where the encoder's has all defaults */
+    return mi_optimizer_create(out->net, &as, &out->optimizer);
 }
 
 void mi__learner_destroy(mi__learner *l) {
