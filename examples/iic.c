@@ -176,19 +176,6 @@ static void open_out(run *r) {
         fprintf(r->metrics, "epoch,seconds,loss,head,head_loss,accuracy,nmi,ari\n");
 }
 
-/* Better now than after the first epoch. */
-static void check_save(void) {
-    char folder[4096] = ".";
-    const char *slash = set.save != NULL ? strrchr(set.save, '/') : NULL;
-    if (slash != NULL)
-        snprintf(folder, sizeof folder, "%.*s", slash > set.save ? (int)(slash - set.save) : 1,
-                 set.save);
-    if (set.save != NULL && access(folder, W_OK) != 0) {
-        fprintf(stderr, "iic: cannot write to %s for --save: %s\n", folder, strerror(errno));
-        exit(1);
-    }
-}
-
 static void show_progress(const run *r, long long epoch, long long step, long long steps) {
     double spent = now() - r->begin, rate = r->images / spent;
     long long total = set.epochs * steps, done = (epoch - 1) * steps + step;
@@ -293,7 +280,7 @@ int main(int argc, char **argv) {
     run r = {0};
     build(&r);
     open_out(&r);
-    check_save();
+    need_folder("iic", set.save);
     char summary[8192];
     mi_encoder_summary(r.encoder, summary, sizeof summary);
     fprintf(stderr, "%lld training images\n%s", (long long)r.shape.count, summary);

@@ -377,6 +377,7 @@ int main(int argc, char **argv) {
     run r = {0};
     build(&r);
     open_out(&r);
+    need_folder("infomax", set.save);
     char summary[8192];
     mi_encoder_summary(r.encoder, summary, sizeof summary);
     fprintf(stderr, "%lld training images\n%s", (long long)r.shape.count, summary);

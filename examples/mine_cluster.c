@@ -180,17 +180,6 @@ static void open_out(run *r) {
     fprintf(r->metrics, "epoch,seconds,estimate,accuracy,own_accuracy\n");
 }
 
-/* Better now than after the first epoch. */
-static void check_save(void) {
-    char folder[4096] = ".";
-    const char *slash = set.save != NULL ? strrchr(set.save, '/') : NULL;
-    if (slash != NULL)
-        snprintf(folder, sizeof folder, "%.*s", slash > set.save ? (int)(slash - set.save) : 1,
-                 set.save);
-    if (set.save != NULL && access(folder, W_OK) != 0)
-        fail(strerror(errno), folder);
-}
-
 /* -- measuring -------------------------------------------------------------------------------- */
 
 static void encode(run *r, coded *c) {
@@ -374,7 +363,7 @@ int main(int argc, char **argv) {
     run r = {0};
     build(&r);
     open_out(&r);
-    check_save();
+    need_folder("mine_cluster", set.save);
     char summary[8192];
     mi_encoder_summary(r.encoder, summary, sizeof summary);
     fprintf(stderr, "%lld training images\n%s", (long long)r.train.n, summary);

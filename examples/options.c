@@ -3,9 +3,11 @@
 
 #include <mi/status.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void print_help(const char *program, const char *summary, const option *options) {
     printf("usage: %s [options]\n%s\n\n", program, summary);
@@ -69,5 +71,16 @@ void need(int status, const char *what) {
     if (status == MI_OK)
         return;
     fprintf(stderr, "%s: %s (%s)\n", what, mi_error_message(), mi_status_name(status));
+    exit(1);
+}
+
+void need_folder(const char *program, const char *path) {
+    char folder[4096] = ".";
+    const char *slash = path != NULL ? strrchr(path, '/') : NULL;
+    if (slash != NULL)
+        snprintf(folder, sizeof folder, "%.*s", slash > path ? (int)(slash - path) : 1, path);
+    if (path == NULL || access(folder, W_OK) == 0)
+        return;
+    fprintf(stderr, "%s: %s: %s\n", program, folder, strerror(errno));
     exit(1);
 }

@@ -22,4 +22,8 @@ void options_parse(const char *program, const char *summary, const option *optio
 /* If a call failed, prints `what` and the library's message, and ends the program. */
 void need(int status, const char *what);
 
+/* Whether a file of this name can be written, which is better asked before hours of work: else as
+ * above. NULL is fine. */
+void need_folder(const char *program, const char *path);
+
 #endif

@@ -120,6 +120,13 @@ START_TEST(training) {
     REFUSED(mi_cluster_evaluate(NULL, NULL, &score));
     REFUSED(mi_cluster_save(NULL, NULL, "x"));
     REFUSED(mi_cluster_restore(NULL, NULL, "x"));
+    REFUSED(mi_infomax_create(NULL, NULL, NULL, NULL));
+    REFUSED(mi_infomax_step(NULL, 2, &x, NULL, NULL));
+    REFUSED(mi_infomax_encode(NULL, 1, &x, NULL, NULL, NULL));
+    REFUSED(mi_infomax_widths(NULL, NULL, NULL, NULL));
+    REFUSED(mi_infomax_save(NULL, NULL, "x"));
+    REFUSED(mi_infomax_restore(NULL, NULL, "x"));
+    mi_infomax_destroy(NULL);
     ck_assert(x == 7 && label == 7 && score.loss == 0);
 }
 END_TEST

@@ -17,6 +17,9 @@ typedef struct run {
     mi_encoder *encoder;
     mi_optimizer *optimizer;
     mi_cluster *cluster;
+    mi_encoder *coder;
+    mi_optimizer *teacher;
+    mi_infomax *infomax;
     mi_iic *iic;
     mi_assign *assign;
 } run;
@@ -33,6 +36,18 @@ static mi_status create(failing *f, run *r) {
     MI__TRY(mi_optimizer_create(r->encoder, NULL, &r->optimizer));
     MI__TRY(mi_iic_create(r->context, NULL, &r->iic));
     MI__TRY(mi_assign_create(r->context, &r->assign));
+    MI__TRY(mi_encoder_create(r->context, "conv 3 stride 8, tap, residual(conv 4), gap | linear 2",
+                              NULL, &r->coder));
+    MI__TRY(mi_optimizer_create(r->coder, NULL, &r->teacher));
+    const mi_infomax_options io = {.struct_size = sizeof io,
+                                   .alpha = 1,
+                                   .beta = 1,
+                                   .gamma = 1,
+                                   .delta = 1,
+                                   .discriminator = "dense 3, relu",
+                                   .prior = MI_INFOMAX_PRIOR_NORMAL,
+                                   .units = 4};
+    MI__TRY(mi_infomax_create(r->coder, r->teacher, &io, &r->infomax));
     return mi_cluster_create(r->encoder, r->optimizer, NULL, &r->cluster);
 }
 
@@ -61,11 +76,18 @@ static mi_status use(run *r, const char *path) {
     MI__TRY(mi_encoder_load(r->encoder, path));
     MI__TRY(mi_cluster_save(r->cluster, r->pairs, path));
     MI__TRY(mi_cluster_restore(r->cluster, r->pairs, path));
+    MI__TRY(mi_infomax_step(r->infomax, BATCH, x, xt, NULL));
+    MI__TRY(mi_infomax_encode(r->infomax, BATCH, x, NULL, NULL, features));
+    MI__TRY(mi_infomax_save(r->infomax, r->pairs, path));
+    MI__TRY(mi_infomax_restore(r->infomax, r->pairs, path));
     MI__TRY(mi_assign_solve_f64(r->assign, 3, 2, cost, 0, MI_ASSIGN_MINIMIZE, matched, NULL, NULL));
     return mi_iic_merge(r->context, 4, joint, 0, 2, group, NULL);
 }
 
 static void destroy(run *r) {
+    mi_infomax_destroy(r->infomax);
+    mi_optimizer_destroy(r->teacher);
+    mi_encoder_destroy(r->coder);
     mi_cluster_destroy(r->cluster);
     mi_optimizer_destroy(r->optimizer);
     mi_encoder_destroy(r->encoder);
@@ -115,6 +137,7 @@ START_TEST(a_step_allocates_nothing_once_it_has_its_size) {
     for (int i = 0; i < 4; i++) {
         OK(mi_pairs_next(r.pairs, x, xt, NULL));
         OK(mi_cluster_step(r.cluster, BATCH, x, REPEATS, xt, NULL));
+        OK(mi_infomax_step(r.infomax, BATCH, x, xt, NULL));
         if (i == 0)
             before = f.calls;
     }
