@@ -22,7 +22,7 @@
 
 static struct {
     const char *data, *encoder, *bound, *global_bound, *global, *global_critic, *local, *prior,
-        *views, *schedule, *out, *save, *restore;
+        *views, *schedule, *out, *save, *restore, *beside;
     long long z_dim, batch, epochs, units, embed, layers, negatives, measures, neighbours,
         mlp_epochs, stop, seed, threads;
     double alpha, beta, gamma, delta, rate, temperature, decay, scale_min;
@@ -92,6 +92,8 @@ static const option options[] = {
     {"out", OPTION_TEXT, &set.out, 0, 0, "directory for metrics.csv, knn_cos.png, knn_l2.png"},
     {"save", OPTION_TEXT, &set.save, 0, 0, "write a checkpoint to this file after every epoch"},
     {"restore", OPTION_TEXT, &set.restore, 0, 0, "go on from this checkpoint"},
+    {"beside", OPTION_TEXT, &set.beside, 0, 0,
+     "a checkpoint of the same encoder: its neighbours stand beside these in knn_beside.png"},
     {"eval", OPTION_FLAG, &set.eval, 0, 0, "no training: only measure"},
     {NULL, OPTION_FLAG, NULL, 0, 0, NULL},
 };
@@ -116,7 +118,7 @@ typedef struct run {
     mi_pairs *pairs;
     mi_encoder *encoder;
     mi_optimizer *optimizer;
-    mi_infomax *infomax;
+    mi_infomax *infomax, *beside;
     int32_t side;
     double begin, pause, images; /* start, seconds of measuring, images seen since */
     mi_infomax_report report;    /* of the last step */
@@ -158,7 +160,8 @@ static void build_pairs(run *r) {
     need(mi_pairs_sizes(r->pairs, NULL, NULL, &r->side, NULL), "pairs");
 }
 
-static void build_encoder(run *r) {
+static mi_encoder *build_encoder(const run *r) {
+    mi_encoder *encoder;
     char text[4096];
     const char *heads = word("prior", set.prior, 4, priors) == MI_INFOMAX_PRIOR_KL ? "2 x " : "";
     if (snprintf(text, sizeof text, "%s | %slinear %lld", set.encoder, heads, set.z_dim) >=
@@ -170,10 +173,12 @@ static void build_encoder(run *r) {
                                    .channels = r->shape.channels,
                                    .precision =
                                        set.bfloat16 ? MI_PRECISION_BFLOAT16 : MI_PRECISION_FLOAT32};
-    need(mi_encoder_create(r->context, text, &eo, &r->encoder), "encoder");
+    need(mi_encoder_create(r->context, text, &eo, &encoder), "encoder");
+    return encoder;
 }
 
-static void build_infomax(run *r) {
+static mi_infomax *build_infomax(mi_encoder *encoder, mi_optimizer *optimizer) {
+    mi_infomax *infomax;
     const mi_infomax_options o = {
         .struct_size = sizeof o,
         .alpha = set.alpha,
@@ -193,9 +198,16 @@ static void build_infomax(run *r) {
         .negatives = (int32_t)set.negatives,
         .shuffle = set.shuffle,
         .temperature = set.temperature};
-    need(mi_infomax_create(r->encoder, r->optimizer, &o, &r->infomax), "infomax");
-    if (set.restore != NULL)
-        need(mi_infomax_restore(r->infomax, r->pairs, set.restore), "restore");
+    need(mi_infomax_create(encoder, optimizer, &o, &infomax), "infomax");
+    return infomax;
+}
+
+/* What another run has learnt, only to be looked at. */
+static void build_beside(run *r) {
+    mi_encoder *encoder = build_encoder(r);
+    need(mi_encoder_load(encoder, set.beside), "beside");
+    r->beside = build_infomax(encoder, NULL);
+    mi_encoder_destroy(encoder); /* the other handle keeps it */
 }
 
 static void build(run *r) {
@@ -207,7 +219,7 @@ static void build(run *r) {
     r->shape.struct_size = sizeof r->shape;
     need(mi_dataset_info(r->train, &r->shape), "images");
     build_pairs(r);
-    build_encoder(r);
+    r->encoder = build_encoder(r);
     const bool constant = word("schedule", set.schedule, 2, schedules) == 1;
     const int64_t total = set.epochs * mi_pairs_batches(r->pairs);
     const mi_optimizer_options oo = {.struct_size = sizeof oo,
@@ -217,7 +229,11 @@ static void build(run *r) {
                                          constant ? MI_SCHEDULE_CONSTANT : MI_SCHEDULE_COSINE,
                                      .total = constant ? 0 : total};
     need(mi_optimizer_create(r->encoder, &oo, &r->optimizer), "optimizer");
-    build_infomax(r);
+    r->infomax = build_infomax(r->encoder, r->optimizer);
+    if (set.restore != NULL)
+        need(mi_infomax_restore(r->infomax, r->pairs, set.restore), "restore");
+    if (set.beside != NULL)
+        build_beside(r);
 }
 
 static void open_out(run *r) {
@@ -248,6 +264,7 @@ static void measure(run *r, double epoch) {
                            .neighbours = (int)set.neighbours,
                            .mlp_epochs = (int)set.mlp_epochs,
                            .sheets = set.out,
+                           .beside = r->beside,
                            .program = "measuring"};
     const quality *q = &r->quality;
     r->quality = measure_features(&m);
@@ -361,6 +378,7 @@ static void report(const run *r, double seconds) {
 
 static void destroy(run *r) {
     mi_infomax_destroy(r->infomax);
+    mi_infomax_destroy(r->beside);
     mi_optimizer_destroy(r->optimizer);
     mi_encoder_destroy(r->encoder);
     mi_pairs_destroy(r->pairs);

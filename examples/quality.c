@@ -5,13 +5,16 @@
 #include "sheet.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define PART 500        /* images that are encoded at a time */
 #define SHEET_ROWS 10   /* queries of a sheet */
 #define SHEET_COLUMNS 9 /* their neighbours */
+#define BESIDE 5        /* of each of two encoders */
 
 static const char *const level_names[LEVELS] = {"conv", "fc", "code"};
 
@@ -37,11 +40,12 @@ static void tell(const measurement *m, const char *what) {
         fprintf(stderr, "\r\033[K%s: %s ", m->program, what);
 }
 
-static features encode(const measurement *m, const mi_dataset *set, int level) {
+static features encode(const measurement *m, mi_infomax *infomax, const mi_dataset *set,
+                       int level) {
     mi_dataset_shape shape = {.struct_size = sizeof shape};
     int64_t width[LEVELS], index[PART];
     need(mi_dataset_info(set, &shape), "images");
-    need(mi_infomax_widths(m->infomax, &width[0], &width[1], &width[2]), "features");
+    need(mi_infomax_widths(infomax, &width[0], &width[1], &width[2]), "features");
     features f = {.set = set, .n = shape.count, .d = width[level]};
     f.x = room(f.n * f.d, sizeof *f.x);
     f.label = room(f.n, sizeof *f.label);
@@ -52,7 +56,7 @@ static features encode(const measurement *m, const mi_dataset *set, int level) {
             index[j] = i + j;
         float *to = f.x + i * f.d;
         need(mi_pairs_plain(set, m->side, n, index, images), "images");
-        need(mi_infomax_encode(m->infomax, n, images, level == LEVEL_CONV ? to : NULL,
+        need(mi_infomax_encode(infomax, n, images, level == LEVEL_CONV ? to : NULL,
                                level == LEVEL_FC ? to : NULL, level == LEVEL_CODE ? to : NULL),
              "features");
     }
@@ -127,39 +131,62 @@ static double vote(const measurement *m, int32_t metric, const features *train,
     return accuracy;
 }
 
-/* Queries are spread over the test images, which are their neighbours, too. */
-static void draw_neighbours(const measurement *m, int32_t metric, const char *name,
-                            const features *test) {
-    int64_t query[SHEET_ROWS], index[SHEET_ROWS * SHEET_COLUMNS];
-    float *x = room(SHEET_ROWS * test->d, sizeof *x);
-    const int columns = test->n > SHEET_COLUMNS ? SHEET_COLUMNS : (int)test->n - 1;
+/* Neighbours of queries that are spread over the set, `count` of each: `found` has a place for
+ * `columns`. False if there are fewer images. */
+static bool find_neighbours(const measurement *m, int32_t metric, const features *f, int count,
+                            int columns, int64_t query[SHEET_ROWS], int64_t *found) {
+    int64_t index[SHEET_ROWS * SHEET_COLUMNS];
+    if (f->n <= count || f->n < SHEET_ROWS)
+        return false;
+    float *x = room(SHEET_ROWS * f->d, sizeof *x);
     for (int64_t i = 0; i < SHEET_ROWS; i++) {
-        query[i] = i * test->n / SHEET_ROWS;
-        for (int64_t j = 0; j < test->d; j++)
-            x[i * test->d + j] = test->x[query[i] * test->d + j];
+        query[i] = i * f->n / SHEET_ROWS;
+        memcpy(x + i * f->d, f->x + query[i] * f->d, (size_t)f->d * sizeof *x);
     }
     const mi_nearest_io io = {.struct_size = sizeof io,
-                              .n = test->n,
-                              .d = test->d,
-                              .base = test->x,
+                              .n = f->n,
+                              .d = f->d,
+                              .base = f->x,
                               .m = SHEET_ROWS,
                               .query = x,
                               .exclude = query,
-                              .k = columns,
+                              .k = count,
                               .metric = metric,
                               .index = index};
-    char path[4096];
-    snprintf(path, sizeof path, "%s/%s", m->sheets, name);
-    if (columns > 0) {
-        need(mi_nearest_search(m->context, &io), "neighbours");
-        const sheet s = {.set = test->set,
-                         .rows = SHEET_ROWS,
-                         .columns = columns,
-                         .image = query,
-                         .other = index};
-        need(draw_sheet(path, &s), "pictures");
-    }
+    need(mi_nearest_search(m->context, &io), "neighbours");
+    for (int i = 0; i < SHEET_ROWS * count; i++)
+        found[i / count * columns + i % count] = index[i];
     free(x);
+    return true;
+}
+
+static void write_sheet(const measurement *m, const char *name, const features *f, int columns,
+                        const int64_t *query, const int64_t *found) {
+    char path[4096];
+    const sheet s = {
+        .set = f->set, .rows = SHEET_ROWS, .columns = columns, .image = query, .other = found};
+    snprintf(path, sizeof path, "%s/%s", m->sheets, name);
+    need(draw_sheet(path, &s), "pictures");
+}
+
+static void draw_neighbours(const measurement *m, int32_t metric, const char *name,
+                            const features *test) {
+    int64_t query[SHEET_ROWS], found[SHEET_ROWS * SHEET_COLUMNS];
+    if (find_neighbours(m, metric, test, SHEET_COLUMNS, SHEET_COLUMNS, query, found))
+        write_sheet(m, name, test, SHEET_COLUMNS, query, found);
+}
+
+/* In each row the same query, with neighbours by the one encoder, a gap, and by the other. */
+static void draw_beside(const measurement *m, const features *test) {
+    enum { COLUMNS = 2 * BESIDE + 1 };
+    int64_t query[SHEET_ROWS], found[SHEET_ROWS * COLUMNS];
+    features other = encode(m, m->beside, m->test, LEVEL_CODE);
+    for (int i = 0; i < SHEET_ROWS * COLUMNS; i++)
+        found[i] = -1;
+    if (find_neighbours(m, MI_NEAREST_COSINE, test, BESIDE, COLUMNS, query, found) &&
+        find_neighbours(m, MI_NEAREST_COSINE, &other, BESIDE, COLUMNS, query, found + BESIDE + 1))
+        write_sheet(m, "knn_beside.png", test, COLUMNS, query, found);
+    release(&other);
 }
 
 static void spread_of(const features *f, quality *q) {
@@ -177,7 +204,8 @@ quality measure_features(const measurement *m) {
     quality q;
     for (int level = 0; level < LEVELS; level++) {
         tell(m, "features");
-        features train = encode(m, m->train, level), test = encode(m, m->test, level);
+        features train = encode(m, m->infomax, m->train, level);
+        features test = encode(m, m->infomax, m->test, level);
         probe_level(m, level, &train, &test, &q);
         if (level == LEVEL_CODE) {
             tell(m, "neighbours");
@@ -188,6 +216,8 @@ quality measure_features(const measurement *m) {
                 draw_neighbours(m, MI_NEAREST_COSINE, "knn_cos.png", &test);
                 draw_neighbours(m, MI_NEAREST_EUCLIDEAN, "knn_l2.png", &test);
             }
+            if (m->sheets != NULL && m->beside != NULL)
+                draw_beside(m, &test);
         }
         release(&train);
         release(&test);

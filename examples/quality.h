@@ -25,6 +25,7 @@ typedef struct measurement {
     int neighbours;      /* that vote */
     int mlp_epochs;      /* of probes with a hidden layer; 0: none is fitted */
     const char *sheets;  /* a directory for knn_cos.png and knn_l2.png; NULL: none */
+    mi_infomax *beside;  /* another one, for knn_beside.png: whose neighbours are better? or NULL */
     const char *program; /* tells of itself on stderr; NULL: silently */
 } measurement;
 

@@ -66,7 +66,9 @@ def check_run(tap, data, work):
     tap.ok(all(len(row.split(',')) == len(rows[0].split(',')) for row in rows), 'of every term')
     for name in ('knn_cos.png', 'knn_l2.png'):
         tap.ok((out / name).read_bytes()[:8] == b'\x89PNG\r\n\x1a\n', name + ' is a picture')
-    again = run('--data', data, *QUICK, '--epochs', 3, '--restore', work / 'a.st', '--eval')
+    again = run('--data', data, *QUICK, '--epochs', 3, '--restore', work / 'a.st', '--eval', '--beside', work / 'a.st',
+                '--out', out)
+    tap.ok((out / 'knn_beside.png').read_bytes()[:8] == b'\x89PNG\r\n\x1a\n', 'knn_beside.png is a picture')
     same = ['probe_linear', 'probe_mlp', 'knn_cos', 'knn_l2', 'code_mean', 'code_std']
     tap.ok(again.returncode == 0 and [last_json(again)[k] for k in same] == [result[k] for k in same],
            '--restore --eval finds the same figures', again.stderr + again.stdout)
