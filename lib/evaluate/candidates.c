@@ -109,8 +109,7 @@ static float reached(const mi__candidates *c, int64_t k, int64_t most, int32_t *
     return float_of(low);
 }
 
-/* -- what stays ---------------------------------------------------------------------------------
- */
+/* -- what stays ------------------------------------------------------------------------------- */
 
 /* What certainly isn't among the nearest. */
 static void drop(const mi__picker *p, mi__candidates *c, mi__candidate *spare) {

@@ -37,8 +37,7 @@ typedef struct search {
     int64_t row, rows_now, query, queries_now; /* what is at work */
 } search;
 
-/* -- arguments ----------------------------------------------------------------------------------
- */
+/* -- arguments -------------------------------------------------------------------------------- */
 
 static mi_status check_rows(const char *name, int64_t rows, int64_t d, const float *x,
                             int64_t *ld) {
@@ -104,8 +103,7 @@ static mi_status check(mi_nearest_io *io) {
     return check_exclude(io);
 }
 
-/* -- the vectors' lengths -----------------------------------------------------------------------
- */
+/* -- the vectors' lengths --------------------------------------------------------------------- */
 
 typedef struct lengths {
     const search *s;
@@ -189,8 +187,7 @@ static mi_status prepare(search *s) {
     return MI_OK;
 }
 
-/* -- a part of the base -------------------------------------------------------------------------
- */
+/* -- a part of the base ----------------------------------------------------------------------- */
 
 static float *load_row(const search *s, const mi__vectors *v, int64_t row, float *to,
                        double *square) {
@@ -212,8 +209,7 @@ static void load_base(void *arg, int64_t begin, int64_t end) {
     }
 }
 
-/* -- a group of queries -------------------------------------------------------------------------
- */
+/* -- a group of queries ----------------------------------------------------------------------- */
 
 /* A thread's own. */
 typedef struct room {
@@ -348,8 +344,7 @@ static void run(search *s) {
     }
 }
 
-/* -- room ---------------------------------------------------------------------------------------
- */
+/* -- room ------------------------------------------------------------------------------------- */
 
 static void plan(search *s) {
     const mi_nearest_io *io = &s->io;

@@ -49,8 +49,7 @@ static void jsd_finish(const mi__evaluation *e, const double *sums, mi_bound_res
     result->cap = mi__diagonal_cap(e);
 }
 
-/* -- smile: trained as jsd, read out as dv with clipped scores of Q -----------------------------
- */
+/* -- smile: trained as jsd, read out as dv with clipped scores of Q --------------------------- */
 
 /* Up to here exp(-2 tau) is a number; beyond, the largest score of all must be known first. */
 #define MOST_TAU 300

@@ -45,8 +45,7 @@ void bound_normals(uint64_t seed, int64_t count, double *x) {
         x[i] = mi__random_normal(&r);
 }
 
-/* -- making -------------------------------------------------------------------------------------
- */
+/* -- making ----------------------------------------------------------------------------------- */
 
 static double *parameter(naive *p, const char *name) {
     double *const all[SETTINGS] = {&p->diagonal, &p->columns, &p->rate,  &p->log_baseline,
@@ -180,8 +179,7 @@ void bound_case_free(bound_case *c) {
     free(c);
 }
 
-/* -- the loop -----------------------------------------------------------------------------------
- */
+/* -- the loop --------------------------------------------------------------------------------- */
 
 static void with_setting(const char *kind, const bound_variant *v, bool baseline, const char *name,
                          double value, void (*body)(bound_case *c)) {
@@ -225,8 +223,7 @@ void bound_for_each(const bound_variant *variants, int count, void (*body)(bound
     ck_assert_int_ge(kinds, 17);
 }
 
-/* -- evaluation ---------------------------------------------------------------------------------
- */
+/* -- evaluation ------------------------------------------------------------------------------- */
 
 double *bound_case_scores(const bound_case *c) {
     int64_t d = c->v.d, width = c->v.n * c->v.locations;

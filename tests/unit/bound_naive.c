@@ -66,8 +66,7 @@ static void list_vectors(const naive *a, cells *p, cells *q) {
         append(q, a->m % a->n == 0 ? j / (a->m / a->n) : -1, -1, a->product[j]);
 }
 
-/* -- means --------------------------------------------------------------------------------------
- */
+/* -- means ------------------------------------------------------------------------------------ */
 
 typedef real function(const naive *a, const cell *c);
 
@@ -143,8 +142,7 @@ static real clipped(const naive *a, const cell *c) {
     return fminl(fmaxl(c->s, -(real)a->tau), (real)a->tau);
 }
 
-/* -- bounds over all pairs ----------------------------------------------------------------------
- */
+/* -- bounds over all pairs -------------------------------------------------------------------- */
 
 typedef struct value {
     real estimate, loss, cap;
@@ -226,8 +224,7 @@ static bool over_all(const naive *a, const cells *p, const cells *q, value *v) {
     return true;
 }
 
-/* -- bounds row by row --------------------------------------------------------------------------
- */
+/* -- bounds row by row ------------------------------------------------------------------------ */
 
 /* ln of the sum of exp of the positive and all negatives; without the negative `out`, if any. */
 static real log_sum_with(const cell *p, const cell *neg, int64_t k, int64_t out) {

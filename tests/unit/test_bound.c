@@ -60,8 +60,7 @@ START_TEST(gradients_are_those_of_the_loss) {
 }
 END_TEST
 
-/* -- mine: which average divides -----------------------------------------------------------------
- */
+/* -- mine: which average divides -------------------------------------------------------------- */
 
 static const bound_variant batch = {"matrix", MI_BOUND_MATRIX, .n = 6};
 

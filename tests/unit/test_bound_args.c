@@ -9,8 +9,7 @@ static mi_bound *make(const char *kind) {
     return bound;
 }
 
-/* -- registry -----------------------------------------------------------------------------------
- */
+/* -- registry --------------------------------------------------------------------------------- */
 
 static void check_param(const mi_bound_info *info, mi_bound *bound, int32_t index) {
     mi_bound_param p = {.struct_size = sizeof p};
@@ -96,8 +95,7 @@ START_TEST(names_are_checked) {
 }
 END_TEST
 
-/* -- shapes -------------------------------------------------------------------------------------
- */
+/* -- shapes ----------------------------------------------------------------------------------- */
 
 static const double zeros[64] = {0};
 static double out[64];
@@ -208,8 +206,7 @@ START_TEST(embeddings_must_fit) {
 }
 END_TEST
 
-/* -- state --------------------------------------------------------------------------------------
- */
+/* -- state ------------------------------------------------------------------------------------ */
 
 /* One batch for mine, which begins with `seed`. */
 static mi_bound_result step(mi_bound *mine, uint64_t seed, double *gradient) {
@@ -274,8 +271,7 @@ START_TEST(a_failed_step_leaves_the_state) {
 }
 END_TEST
 
-/* -- memory -------------------------------------------------------------------------------------
- */
+/* -- memory ----------------------------------------------------------------------------------- */
 
 static int failures;
 

@@ -48,8 +48,7 @@ static bool survives(bound_case *c, mi_status allowed, const char *when) {
     return always;
 }
 
-/* -- few samples --------------------------------------------------------------------------------
- */
+/* -- few samples ------------------------------------------------------------------------------ */
 
 static const bound_variant few[] = {
     {"vectors 1 and 1", MI_BOUND_VECTORS, .n = 1, .m = 1},
@@ -83,8 +82,7 @@ START_TEST(few_samples_work_or_are_refused) {
 }
 END_TEST
 
-/* -- huge scores, ties --------------------------------------------------------------------------
- */
+/* -- huge scores, ties ------------------------------------------------------------------------ */
 
 static const char *const tough[] = {"dv",      "infonce",       "jsd", "smile", "total-variation",
                                     "flatnce", "leave-one-out", "club"};
@@ -138,8 +136,7 @@ START_TEST(huge_scores_and_ties_give_no_nan) {
 }
 END_TEST
 
-/* -- what is not finite -------------------------------------------------------------------------
- */
+/* -- what is not finite ----------------------------------------------------------------------- */
 
 static void check_refused(bound_case *c, int array, int64_t i, double bad) {
     const double was = c->in[array][i];
@@ -205,8 +202,7 @@ START_TEST(messages_say_where) {
 }
 END_TEST
 
-/* -- masks --------------------------------------------------------------------------------------
- */
+/* -- masks ------------------------------------------------------------------------------------ */
 
 static bool alike(double a, double b, double tolerance) {
     return a == b || fabs(a - b) <= tolerance * (1 + fabs(b));
@@ -270,8 +266,7 @@ START_TEST(a_mask_may_leave_nothing) {
 }
 END_TEST
 
-/* -- each output alone --------------------------------------------------------------------------
- */
+/* -- each output alone ------------------------------------------------------------------------ */
 
 static void check_alone(bound_case *c) {
     bound_case *whole = bound_case_twin(c, &c->v);
@@ -299,8 +294,7 @@ START_TEST(each_output_may_be_left_out) {
 }
 END_TEST
 
-/* -- strides ------------------------------------------------------------------------------------
- */
+/* -- strides ---------------------------------------------------------------------------------- */
 
 static double *spread_out(const double *x, int64_t rows, int64_t width, int64_t ld) {
     double *y = malloc((size_t)(rows * ld) * sizeof *y);

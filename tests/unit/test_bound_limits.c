@@ -24,8 +24,7 @@ static bool is_blank(const mi_bound_result *r) {
     return r->estimate == SENTINEL && r->loss == SENTINEL && r->cap == SENTINEL;
 }
 
-/* -- baselines ----------------------------------------------------------------------------------
- */
+/* -- baselines -------------------------------------------------------------------------------- */
 
 START_TEST(each_pair_gets_its_gradient_by_a_baseline_that_all_share) {
     static const int64_t others[] = {1, 2, 20000};
@@ -76,8 +75,7 @@ START_TEST(float32_has_no_room_for_a_gradient_that_float64_holds) {
 }
 END_TEST
 
-/* -- sums that overflow though their terms don't ------------------------------------------------
- */
+/* -- sums that overflow though their terms don't ---------------------------------------------- */
 
 static void check_sum(const char *kind, double f, double g) {
     double joint[2] = {f, f}, product[2] = {g, g}, scores[4] = {f, g, g, f};
@@ -153,8 +151,7 @@ START_TEST(float32_has_its_own_largest_score) {
 }
 END_TEST
 
-/* -- differences of large scores -----------------------------------------------------------------
- */
+/* -- differences of large scores -------------------------------------------------------------- */
 
 START_TEST(large_scores_that_are_alike_say_nothing) {
     static const char *const kinds[] = {"infonce", "interpolated", "flatnce", "leave-one-out"};
@@ -173,8 +170,7 @@ START_TEST(large_scores_that_are_alike_say_nothing) {
 }
 END_TEST
 
-/* -- rows that lack one side --------------------------------------------------------------------
- */
+/* -- rows that lack one side ------------------------------------------------------------------ */
 
 /* Row 0 has nothing to compare with. */
 static void check_lacking(const char *kind, const char *parameter, double value, double score,
@@ -251,8 +247,7 @@ START_TEST(an_offset_may_go_round_but_not_come_back) {
 }
 END_TEST
 
-/* -- embeddings ---------------------------------------------------------------------------------
- */
+/* -- embeddings ------------------------------------------------------------------------------- */
 
 static void check_late(const char *kind, float unit, double temperature, float length) {
     float u[4] = {0, 0, unit, 0}, v[4] = {length, 0, -length, 0};
@@ -288,8 +283,7 @@ START_TEST(a_gradient_that_overflows_late_writes_nothing) {
 }
 END_TEST
 
-/* -- states -------------------------------------------------------------------------------------
- */
+/* -- states ----------------------------------------------------------------------------------- */
 
 START_TEST(mine_may_have_seen_as_many_batches_as_can_be_counted) {
     const double score = 1;

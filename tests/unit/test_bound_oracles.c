@@ -28,8 +28,7 @@ static void near(const char *what, double got, double want, double tolerance) {
                   tolerance);
 }
 
-/* -- constants ----------------------------------------------------------------------------------
- */
+/* -- constants -------------------------------------------------------------------------------- */
 
 START_TEST(scores_that_say_nothing_give_nothing) {
     mi_bound_info info = {.struct_size = sizeof info};
@@ -137,8 +136,7 @@ START_TEST(read_outs_have_no_offset) {
 }
 END_TEST
 
-/* -- Gaussians ----------------------------------------------------------------------------------
- */
+/* -- Gaussians -------------------------------------------------------------------------------- */
 
 /* x and y have `d` independent components of variance 1, with this correlation. */
 typedef struct gauss {

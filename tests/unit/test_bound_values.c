@@ -31,8 +31,7 @@ static void near_array(const bound_case *c, const char *what, int64_t count, con
                c->title, what, (int)i, got[i], want[i], size);
 }
 
-/* -- the naive twin -----------------------------------------------------------------------------
- */
+/* -- the naive twin --------------------------------------------------------------------------- */
 
 static void check_naive(bound_case *c) {
     for (int step = 0; step < 2; step++) { /* mine: the first, and a later one */
@@ -86,8 +85,7 @@ START_TEST(float32_is_close_to_float64) {
 }
 END_TEST
 
-/* -- one shape against another ------------------------------------------------------------------
- */
+/* -- one shape against another ---------------------------------------------------------------- */
 
 /* d(loss)/d(scores) to gradients of embeddings, straight from the chain rule. */
 static void chain(const bound_case *c, const double *scores, const double *dscores, double *du,
@@ -220,8 +218,7 @@ START_TEST(a_matrix_is_its_vectors) {
 }
 END_TEST
 
-/* -- order --------------------------------------------------------------------------------------
- */
+/* -- order ------------------------------------------------------------------------------------ */
 
 static int64_t place(int64_t sample, int64_t n) {
     return n - 1 - (sample + 2) % n;
@@ -268,8 +265,7 @@ START_TEST(the_order_of_samples_is_no_matter) {
 }
 END_TEST
 
-/* -- threads ------------------------------------------------------------------------------------
- */
+/* -- threads ---------------------------------------------------------------------------------- */
 
 /* The products of float64 and, without AVX-512, those of float32 are the BLAS's own affair. */
 static void check_threads(const char *kind, const bound_variant *v, bool narrow) {

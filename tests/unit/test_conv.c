@@ -129,8 +129,7 @@ START_TEST(large_conv_agrees) {
 }
 END_TEST
 
-/* -- kernels that transforms of tiles suit ------------------------------------------------------
- */
+/* -- kernels that transforms of tiles suit ---------------------------------------------------- */
 
 /* Kernel, stride and the padding that is usual. */
 static const int64_t transformed[][3] = {{3, 1, 1}, {4, 2, 1}, {5, 1, 2}, {2, 1, 0},

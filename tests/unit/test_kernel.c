@@ -146,8 +146,7 @@ START_TEST(softmax_finds_the_greatest) {
 }
 END_TEST
 
-/* -- rows: the same bits in every table ---------------------------------------------------------
- */
+/* -- rows: the same bits in every table ------------------------------------------------------- */
 
 static void compare_rows(const mi__kernels *k, int64_t n, const float *x, const float *y,
                          const double *centre) {

@@ -10,8 +10,7 @@
 #include <float.h>
 #include <stdio.h>
 
-/* -- data ---------------------------------------------------------------------------------------
- */
+/* -- data ------------------------------------------------------------------------------------- */
 
 typedef struct problem {
     mi_nearest_io io;
@@ -95,8 +94,7 @@ static float huge(mi__random *r, int64_t row, int64_t column) {
            (float)(1 + mi__random_below(r, 3));
 }
 
-/* -- the naive search ---------------------------------------------------------------------------
- */
+/* -- the naive search ------------------------------------------------------------------------- */
 
 static double length_of(const float *x, int64_t d) {
     double sum = 0;
@@ -170,8 +168,7 @@ static void search_and_check(problem *p) {
     check(&p->io);
 }
 
-/* -- what is found ------------------------------------------------------------------------------
- */
+/* -- what is found ---------------------------------------------------------------------------- */
 
 static const filler fillers[] = {normal, coarse, clustered, wild, tiny, huge};
 enum { FILLERS = sizeof fillers / sizeof fillers[0] };
@@ -363,8 +360,7 @@ START_TEST(threads_and_kernels_make_no_difference) {
 }
 END_TEST
 
-/* -- what it refuses ----------------------------------------------------------------------------
- */
+/* -- what it refuses -------------------------------------------------------------------------- */
 
 static mi_status with(mi_nearest_io io) {
     return mi_nearest_search(NULL, &io);
@@ -484,8 +480,7 @@ START_TEST(every_allocation_may_fail) {
 }
 END_TEST
 
-/* -- votes --------------------------------------------------------------------------------------
- */
+/* -- votes ------------------------------------------------------------------------------------ */
 
 static const int64_t near[] = {0, 1, 2, 3, 4, 4, 5, 2, 1, 0, 6, 7, 6, 7, 6, 0, 3, 6, 1, 7};
 static const float far[] = {0, .1f, .2f, .3f, .4f, .1f, .1f, .3f, .5f, .6f,
