@@ -23,10 +23,10 @@
 static struct {
     const char *data, *encoder, *bound, *global_bound, *global, *global_critic, *local, *prior,
         *views, *schedule, *out, *save, *restore, *beside;
-    long long z_dim, batch, epochs, units, embed, layers, negatives, measures, neighbours,
+    long long size, z_dim, batch, epochs, units, embed, layers, negatives, measures, neighbours,
         mlp_epochs, stop, seed, threads;
     double alpha, beta, gamma, delta, rate, temperature, decay, scale_min;
-    bool shuffle, eval, bfloat16;
+    bool unlabelled, shuffle, eval, bfloat16;
 } set = {.data = "builtin",
          .encoder = "infomax",
          .bound = "infonce",
@@ -51,6 +51,10 @@ static struct {
 
 static const option options[] = {
     {"data", OPTION_TEXT, &set.data, 0, 0, "builtin, or a directory (see mi/dataset.h)"},
+    {"size", OPTION_INTEGER, &set.size, 0, 4096,
+     "side that pictures of train/ and test/ are brought to; 0: all have the same"},
+    {"unlabelled", OPTION_FLAG, &set.unlabelled, 0, 0,
+     "learn from the images without labels that STL-10 has, too; measure with the others"},
     {"encoder", OPTION_TEXT, &set.encoder, 0, 0,
      "layers with a tap: infomax, infomax-pool, infomax-residual, or others (mi/encoder.h)"},
     {"z-dim", OPTION_INTEGER, &set.z_dim, 1, 65536, "numbers of a code"},
@@ -113,8 +117,9 @@ static void *room(int64_t count, size_t size) {
 /* What the parts below share. */
 typedef struct run {
     mi_context *context;
-    mi_dataset *train, *test;
-    mi_dataset_shape shape;
+    mi_dataset *train, *test; /* what is measured with */
+    mi_dataset *learnt;       /* what is learnt from: train, or unlabelled images */
+    mi_dataset_shape shape;   /* of train */
     mi_pairs *pairs;
     mi_encoder *encoder;
     mi_optimizer *optimizer;
@@ -147,6 +152,17 @@ static const char *const priors[] = {"none", "kl", "adversarial", "adversarial-n
 static const char *const views[] = {"plain", "one", "two"};
 static const char *const schedules[] = {"constant", "cosine"};
 
+static mi_dataset *open_set(const run *r, int32_t split, const char *what) {
+    char path[4096];
+    mi_dataset *out;
+    snprintf(path, sizeof path, "%s/%s", set.data, split == MI_SPLIT_TEST ? "test" : "train");
+    if (set.size > 0)
+        need(mi_dataset_open_folders_at(r->context, path, (int32_t)set.size, &out), what);
+    else
+        need(mi_dataset_open(r->context, set.data, split, &out), what);
+    return out;
+}
+
 static void build_pairs(run *r) {
     mi_pairs_options o = {.struct_size = sizeof o,
                           .batch = set.batch,
@@ -156,7 +172,7 @@ static void build_pairs(run *r) {
         o.scale_min = o.flip_share = o.jitter_share = o.grey_share = -1;
         o.first_plain = 1;
     }
-    need(mi_pairs_create(r->context, r->train, &o, &r->pairs), "pairs");
+    need(mi_pairs_create(r->context, r->learnt, &o, &r->pairs), "pairs");
     need(mi_pairs_sizes(r->pairs, NULL, NULL, &r->side, NULL), "pairs");
 }
 
@@ -214,8 +230,10 @@ static void build(run *r) {
     const mi_context_options co = {
         .struct_size = sizeof co, .seed = (uint64_t)set.seed, .threads = (int32_t)set.threads};
     need(mi_context_create(&co, &r->context), "context");
-    need(mi_dataset_open(r->context, set.data, MI_SPLIT_TEST, &r->test), "test images");
-    need(mi_dataset_open(r->context, set.data, MI_SPLIT_TRAIN, &r->train), "training images");
+    r->test = open_set(r, MI_SPLIT_TEST, "test images");
+    r->train = open_set(r, MI_SPLIT_TRAIN, "training images");
+    r->learnt =
+        set.unlabelled ? open_set(r, MI_SPLIT_UNLABELLED, "images without labels") : r->train;
     r->shape.struct_size = sizeof r->shape;
     need(mi_dataset_info(r->train, &r->shape), "images");
     build_pairs(r);
@@ -382,6 +400,8 @@ static void destroy(run *r) {
     mi_optimizer_destroy(r->optimizer);
     mi_encoder_destroy(r->encoder);
     mi_pairs_destroy(r->pairs);
+    if (r->learnt != r->train)
+        mi_dataset_destroy(r->learnt);
     mi_dataset_destroy(r->train);
     mi_dataset_destroy(r->test);
     mi_context_destroy(r->context);

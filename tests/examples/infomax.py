@@ -103,6 +103,28 @@ def check_objectives(tap, data):
     tap.ok([last_json(one)[k] for k in same] == [last_json(two)[k] for k in same], 'threads change nothing', two.stdout)
 
 
+def write_stl(directory, count):
+    rng = random.Random(3)
+    for part in ('train', 'test', 'unlabeled'):
+        (directory / (part + '_X.bin')).write_bytes(bytes(rng.randrange(256) for _ in range(96)) * (288 * count))
+        if part != 'unlabeled':
+            (directory / (part + '_y.bin')).write_bytes(bytes(1 + i % 10 for i in range(count)))
+
+
+def check_sets(tap, work):
+    stl, junk = work / 'stl', work / 'junk'
+    stl.mkdir()
+    junk.mkdir()
+    write_stl(stl, 25)
+    net = ['--encoder', 'conv 4 8x8 stride 8, bn, relu, tap, gap', '--mlp-epochs', 0]
+    done = run('--data', stl, *QUICK, *net, '--unlabelled')
+    tap.ok(done.returncode == 0, 'STL-10 with its unlabelled images', done.stderr)
+    done = run('--data', work / 'data', *QUICK, '--unlabelled')
+    tap.ok(done.returncode == 1 and 'unlabelled' in done.stderr, 'which others have not', done.stderr)
+    done = run('--data', junk, *QUICK, '--size', 32)
+    tap.ok(done.returncode == 1 and 'junk/test' in done.stderr, '--size wants folders', done.stderr)
+
+
 def check_interrupt(tap, data, work):
     child = subprocess.Popen([PROGRAM, '--data', str(data), *QUICK, '--epochs', '90000', '--save', str(work / 'b.st')],
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -161,6 +183,7 @@ def main():
         check_run(tap, data, work)
         check_resume(tap, data, work)
         check_objectives(tap, data)
+        check_sets(tap, work)
         check_interrupt(tap, data, work)
         check_mistakes(tap, data, work)
     tap.end()
