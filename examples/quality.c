@@ -18,11 +18,11 @@
 
 static const char *const level_names[LEVELS] = {"conv", "fc", "code"};
 
-/* A set at one level. */
+/* A set at all levels, or some. */
 typedef struct features {
     const mi_dataset *set;
-    int64_t n, d;
-    float *x; /* [n][d] */
+    int64_t n, d[LEVELS];
+    float *x[LEVELS]; /* [n][d], or NULL */
     int32_t *label;
 } features;
 
@@ -40,24 +40,27 @@ static void tell(const measurement *m, const char *what) {
         fprintf(stderr, "\r\033[K%s: %s ", m->program, what);
 }
 
+/* From a level on. */
 static features encode(const measurement *m, mi_infomax *infomax, const mi_dataset *set,
-                       int level) {
+                       int first) {
     mi_dataset_shape shape = {.struct_size = sizeof shape};
-    int64_t width[LEVELS], index[PART];
+    int64_t index[PART];
     need(mi_dataset_info(set, &shape), "images");
-    need(mi_infomax_widths(infomax, &width[0], &width[1], &width[2]), "features");
-    features f = {.set = set, .n = shape.count, .d = width[level]};
-    f.x = room(f.n * f.d, sizeof *f.x);
+    features f = {.set = set, .n = shape.count};
+    need(mi_infomax_widths(infomax, &f.d[0], &f.d[1], &f.d[2]), "features");
+    for (int level = first; level < LEVELS; level++)
+        f.x[level] = room(f.n * f.d[level], sizeof(float));
     f.label = room(f.n, sizeof *f.label);
     float *images = room((int64_t)PART * m->side * m->side * shape.channels, sizeof *images);
     for (int64_t i = 0, n; i < f.n; i += n) {
+        float *to[LEVELS];
         n = f.n - i < PART ? f.n - i : PART;
         for (int64_t j = 0; j < n; j++)
             index[j] = i + j;
-        float *to = f.x + i * f.d;
+        for (int level = 0; level < LEVELS; level++)
+            to[level] = f.x[level] != NULL ? f.x[level] + i * f.d[level] : NULL;
         need(mi_pairs_plain(set, m->side, n, index, images), "images");
-        need(mi_infomax_encode(infomax, n, images, level == LEVEL_CONV ? to : NULL,
-                               level == LEVEL_FC ? to : NULL, level == LEVEL_CODE ? to : NULL),
+        need(mi_infomax_encode(infomax, n, images, to[LEVEL_CONV], to[LEVEL_FC], to[LEVEL_CODE]),
              "features");
     }
     need(mi_dataset_read(set, f.n, NULL, NULL, f.label), "labels");
@@ -66,19 +69,20 @@ static features encode(const measurement *m, mi_infomax *infomax, const mi_datas
 }
 
 static void release(features *f) {
-    free(f->x);
+    for (int level = 0; level < LEVELS; level++)
+        free(f->x[level]);
     free(f->label);
 }
 
 /* -- classifiers ------------------------------------------------------------------------------ */
 
-static double probe(const measurement *m, const mi_probe_options *o, const features *train,
-                    const features *test) {
+static double probe(const measurement *m, const mi_probe_options *o, int level,
+                    const features *train, const features *test) {
     mi_probe *p;
     double accuracy;
-    need(mi_probe_create(m->context, train->d, m->classes, o, &p), "probe");
-    need(mi_probe_fit(p, train->n, train->x, 0, train->label, NULL), "probe");
-    need(mi_probe_accuracy(p, test->n, test->x, 0, test->label, &accuracy), "probe");
+    need(mi_probe_create(m->context, train->d[level], m->classes, o, &p), "probe");
+    need(mi_probe_fit(p, train->n, train->x[level], 0, train->label, NULL), "probe");
+    need(mi_probe_accuracy(p, test->n, test->x[level], 0, test->label, &accuracy), "probe");
     mi_probe_destroy(p);
     return accuracy;
 }
@@ -90,12 +94,12 @@ static void probe_level(const measurement *m, int level, const features *train,
         .struct_size = sizeof mlp, .layers = "dense 200, bn, relu", .epochs = m->mlp_epochs};
     char text[64];
     snprintf(text, sizeof text, "a linear classifier of %s, %lld numbers", level_names[level],
-             (long long)train->d);
+             (long long)train->d[level]);
     tell(m, text);
-    q->linear[level] = probe(m, &linear, train, test);
+    q->linear[level] = probe(m, &linear, level, train, test);
     snprintf(text, sizeof text, "a classifier with 200 hidden units of %s", level_names[level]);
     tell(m, text);
-    q->mlp[level] = m->mlp_epochs > 0 ? probe(m, &mlp, train, test) : NAN;
+    q->mlp[level] = m->mlp_epochs > 0 ? probe(m, &mlp, level, train, test) : NAN;
 }
 
 /* -- neighbours ------------------------------------------------------------------------------- */
@@ -108,10 +112,10 @@ static double vote(const measurement *m, int32_t metric, const features *train,
     double accuracy;
     const mi_nearest_io io = {.struct_size = sizeof io,
                               .n = train->n,
-                              .d = train->d,
-                              .base = train->x,
+                              .d = train->d[LEVEL_CODE],
+                              .base = train->x[LEVEL_CODE],
                               .m = test->n,
-                              .query = test->x,
+                              .query = test->x[LEVEL_CODE],
                               .k = k,
                               .metric = metric,
                               .index = index,
@@ -138,15 +142,17 @@ static bool find_neighbours(const measurement *m, int32_t metric, const features
     int64_t index[SHEET_ROWS * SHEET_COLUMNS];
     if (f->n <= count || f->n < SHEET_ROWS)
         return false;
-    float *x = room(SHEET_ROWS * f->d, sizeof *x);
+    const int64_t d = f->d[LEVEL_CODE];
+    const float *base = f->x[LEVEL_CODE];
+    float *x = room(SHEET_ROWS * d, sizeof *x);
     for (int64_t i = 0; i < SHEET_ROWS; i++) {
         query[i] = i * f->n / SHEET_ROWS;
-        memcpy(x + i * f->d, f->x + query[i] * f->d, (size_t)f->d * sizeof *x);
+        memcpy(x + i * d, base + query[i] * d, (size_t)d * sizeof *x);
     }
     const mi_nearest_io io = {.struct_size = sizeof io,
                               .n = f->n,
-                              .d = f->d,
-                              .base = f->x,
+                              .d = d,
+                              .base = base,
                               .m = SHEET_ROWS,
                               .query = x,
                               .exclude = query,
@@ -190,38 +196,35 @@ static void draw_beside(const measurement *m, const features *test) {
 }
 
 static void spread_of(const features *f, quality *q) {
+    const float *x = f->x[LEVEL_CODE];
+    const int64_t count = f->n * f->d[LEVEL_CODE];
     double sum = 0, squares = 0;
-    const double count = (double)(f->n * f->d);
-    for (int64_t i = 0; i < f->n * f->d; i++)
-        sum += (double)f->x[i];
-    q->code_mean = sum / count;
-    for (int64_t i = 0; i < f->n * f->d; i++)
-        squares += ((double)f->x[i] - q->code_mean) * ((double)f->x[i] - q->code_mean);
-    q->code_std = sqrt(squares / count);
+    for (int64_t i = 0; i < count; i++)
+        sum += (double)x[i];
+    q->code_mean = sum / (double)count;
+    for (int64_t i = 0; i < count; i++)
+        squares += ((double)x[i] - q->code_mean) * ((double)x[i] - q->code_mean);
+    q->code_std = sqrt(squares / (double)count);
 }
 
 quality measure_features(const measurement *m) {
     quality q;
-    for (int level = 0; level < LEVELS; level++) {
-        tell(m, "features");
-        features train = encode(m, m->infomax, m->train, level);
-        features test = encode(m, m->infomax, m->test, level);
+    tell(m, "features");
+    features train = encode(m, m->infomax, m->train, 0), test = encode(m, m->infomax, m->test, 0);
+    for (int level = 0; level < LEVELS; level++)
         probe_level(m, level, &train, &test, &q);
-        if (level == LEVEL_CODE) {
-            tell(m, "neighbours");
-            spread_of(&train, &q);
-            q.knn_cos = vote(m, MI_NEAREST_COSINE, &train, &test);
-            q.knn_l2 = vote(m, MI_NEAREST_EUCLIDEAN, &train, &test);
-            if (m->sheets != NULL) {
-                draw_neighbours(m, MI_NEAREST_COSINE, "knn_cos.png", &test);
-                draw_neighbours(m, MI_NEAREST_EUCLIDEAN, "knn_l2.png", &test);
-            }
-            if (m->sheets != NULL && m->beside != NULL)
-                draw_beside(m, &test);
-        }
-        release(&train);
-        release(&test);
+    tell(m, "neighbours");
+    spread_of(&train, &q);
+    q.knn_cos = vote(m, MI_NEAREST_COSINE, &train, &test);
+    q.knn_l2 = vote(m, MI_NEAREST_EUCLIDEAN, &train, &test);
+    if (m->sheets != NULL) {
+        draw_neighbours(m, MI_NEAREST_COSINE, "knn_cos.png", &test);
+        draw_neighbours(m, MI_NEAREST_EUCLIDEAN, "knn_l2.png", &test);
     }
+    if (m->sheets != NULL && m->beside != NULL)
+        draw_beside(m, &test);
+    release(&train);
+    release(&test);
     tell(m, "");
     return q;
 }
