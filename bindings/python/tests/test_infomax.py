@@ -467,6 +467,7 @@ def test_lines_without_tqdm(digits, monkeypatch):
         text = stream.getvalue()
         assert ('step 4 of 4' in text) == ('\r' in text) == terminal
         assert text.count('epoch 1: loss') == 1
+        assert text.endswith('\r\033[K') == terminal
     assert text.startswith('epoch 1: loss') and text.count('\n') == 1
     assert ', global ' in text and ', local ' in text and 'within' not in text
 
@@ -520,7 +521,7 @@ def test_options_refused(digits, options, words):
 
 def test_others_refused(digits):
     encoder, other = Encoder(ONE, height=12), Encoder(ONE, height=12)
-    with pytest.raises(libmi.ArgumentError, match='another encoder'):
+    with pytest.raises(libmi.ArgumentError, match='another encoder: make one for this'):
         Infomax(encoder, Optimizer(other))
     with pytest.raises(libmi.ArgumentError, match='prior'):
         Infomax(Encoder(TWO, height=12), prior='none')
@@ -603,6 +604,18 @@ def test_garbage_goes_without_a_cycle(digits):
         assert not any(end.alive for end in ends)
     finally:
         gc.enable()
+
+
+def test_it_waits_for_its_encoders_turn(digits):
+    pairs, infomax = make(digits)
+    x, xt = pairs.next()
+    thread = threading.Thread(target=infomax.step, args=(x, xt))
+    with infomax._encoder._turn:
+        thread.start()
+        thread.join(.1)
+        assert thread.is_alive()
+    thread.join()
+    assert infomax.step(x, xt).step == 2
 
 
 def test_threads_take_turns(digits):
