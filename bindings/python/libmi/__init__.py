@@ -18,6 +18,7 @@ from .encoder import Encoder, ParameterInfo
 from .estimate import Estimate, EstimateWarning, entropy, mutual_information
 from .iic import IIC, IICGradients, IICResult, Merged, joint_loss, merge
 from .image import write_png
+from .infomax import Infomax, InfomaxProgress, InfomaxReport, Levels
 from .mine import Mine, MineFit, MineReport
 from .optimizer import Optimizer
 from .pairs import Pairs, Sizes, Times, plain
@@ -28,11 +29,12 @@ __all__ = ['AbiError', 'ArgumentError', 'Assignment', 'Bound', 'BoundInfo', 'Bou
            'BoundResult', 'BoundState', 'CancelledError', 'Cluster', 'Context', 'DTypeError',
            'Dataset', 'Encoder', 'Error', 'Estimate', 'EstimateWarning', 'FileError',
            'FormatError', 'IIC', 'IICGradients', 'IICResult', 'Images', 'InfeasibleError',
-           'InternalError', 'Matching', 'Merged', 'Mine', 'MineFit', 'MineReport', 'NumericError',
-           'Optimizer', 'OutOfMemoryError', 'Pairs', 'ParameterInfo', 'Probe', 'ProbeReport',
-           'Progress', 'Report', 'Row', 'Score', 'ShapeError', 'Sizes', 'StateError', 'Times',
+           'Infomax', 'InfomaxProgress', 'InfomaxReport', 'InternalError', 'Levels', 'Matching',
+           'Merged', 'Mine', 'MineFit', 'MineReport', 'NumericError', 'Optimizer',
+           'OutOfMemoryError', 'Pairs', 'ParameterInfo', 'Probe', 'ProbeReport', 'Progress',
+           'Report', 'Row', 'Score', 'ShapeError', 'Sizes', 'StateError', 'Times',
            'UnsupportedError', 'bounds', 'build_info', 'discrete', 'entropy', 'joint_loss',
-           'library_version', 'linear_sum_assignment', 'merge', 'mutual_information', 'nearest', 'plain',
-           'prior', 'random', 'score', 'write_png']
+           'library_version', 'linear_sum_assignment', 'merge', 'mutual_information', 'nearest',
+           'plain', 'prior', 'random', 'score', 'write_png']
 
 __version__ = '.'.join(map(str, _abi.VERSION))

@@ -143,6 +143,55 @@ def _say(row: Row) -> str:
     return f'epoch {row.epoch:g}: loss {row.loss:.4f}, selected head {row.selected}{measured}'
 
 
+class Step(NamedTuple):
+    """A step that a training has made."""
+
+    epoch: int  #: 1 to epochs
+    epochs: int
+    step: int  #: 1 to steps
+    steps: int  #: in an epoch
+    loss: float  #: running mean, nats
+    report: Any  #: what the step told
+
+    def row(self, measures: int) -> float | None:
+        """Epochs made, with their fraction, where one of `measures` an epoch is due."""
+        if self.step * measures // self.steps == (self.step - 1) * measures // self.steps:
+            return None
+        return ((self.epoch - 1) * self.steps + self.step) / self.steps
+
+
+def train(pairs: Pairs, epochs: int, progress: bool | Callable[[Any], object] | None,
+          step: Callable[[Any, Any], Any], after: Callable[[Step, Any], None],
+          tell: Callable[[Step], Any]) -> None:
+    """Makes steps until `pairs` stands at the end of epoch `epochs`, or `progress` stops.
+
+    Parameters
+    ----------
+    step : makes one with x and xt; its report has the loss
+    after : called with what was made, and with what shows it
+    tell : makes of it what `progress` is called with
+    """
+    callback = progress if callable(progress) else None
+    steps, done = pairs.batches, pairs.position
+    shown = show(bool(progress) and callback is None, done, epochs * steps)
+    loss, out = math.nan, None
+    try:
+        with Interrupts() as interrupts:
+            while done < epochs * steps:
+                out = pairs.next(out)
+                report = step(*out)
+                loss = report.loss if math.isnan(loss) else 0.98 * loss + 0.02 * report.loss
+                now = Step(done // steps + 1, epochs, done % steps + 1, steps, loss, report)
+                done += 1
+                shown.step(f'loss {loss:.4f}')
+                after(now, shown)
+                if callback is not None and callback(tell(now)):
+                    break
+                interrupts.check()
+    finally:
+        shown.close()
+
+
 def fit(cluster: Cluster, pairs: Pairs, epochs: int, *, restarts: int, restart_batches: int,
         measure_batches: int, test: Dataset | None, measures: int,
         progress: bool | Callable[[Progress], object] | None, csv: Any) -> list[Row]:
@@ -150,37 +199,24 @@ def fit(cluster: Cluster, pairs: Pairs, epochs: int, *, restarts: int, restart_b
     epochs, measures = at_least(epochs, 'epochs', 1), at_least(measures, 'measures', 1)
     last_restart = min(at_least(restarts, 'restarts', 0), epochs - 1) if cluster._over else 0
     restart_batches = at_least(restart_batches, 'restart_batches', 1)
-    callback = progress if callable(progress) else None
     measure_batches = at_least(measure_batches, 'measure_batches', 1)
-    steps, done = pairs.batches, pairs.position
+    done = pairs.position
     if cluster._late and done == 0 and last_restart == 0:
         warnings.warn('late heads wait for a restart, and there will be none: give epochs=2 or '
                       'more and restarts=1 or more, or restart() yourself', stacklevel=3)
     measured = Measures(cluster, test, None if csv is None else Table(csv, done > 0))
-    shown = show(bool(progress) and callback is None, done, epochs * steps)
-    loss = math.nan
-    out = None
-    try:
-        with Interrupts() as interrupts:
-            while done < epochs * steps:
-                out = pairs.next(out)
-                report = cluster.step(*out)
-                loss = report.loss if math.isnan(loss) else 0.98 * loss + 0.02 * report.loss
-                epoch, step = done // steps + 1, done % steps + 1
-                done += 1
-                shown.step(f'loss {loss:.4f}')
-                if step == steps and epoch <= last_restart:
-                    count = cluster.restart(pairs, restart_batches)
-                    shown.say(f'{count} of {len(cluster.heads)} heads start anew from merged '
-                              'over-clusters')
-                if step == steps:
-                    cluster.measure(pairs, measure_batches)
-                if step * measures // steps != (step - 1) * measures // steps:
-                    shown.say(_say(measured.add(done / steps, loss)))
-                if callback is not None and callback(Progress(
-                        epoch, epochs, step, steps, loss, report.rate, report.selected)):
-                    break
-                interrupts.check()
-    finally:
-        shown.close()
+
+    def after(now: Step, shown: Any) -> None:
+        if now.step == now.steps:
+            if now.epoch <= last_restart:
+                count = cluster.restart(pairs, restart_batches)
+                shown.say(f'{count} of {len(cluster.heads)} heads start anew from merged '
+                          'over-clusters')
+            cluster.measure(pairs, measure_batches)
+        epoch = now.row(measures)
+        if epoch is not None:
+            shown.say(_say(measured.add(epoch, now.loss)))
+
+    train(pairs, epochs, progress, cluster.step, after,
+          lambda now: Progress(*now[:5], now.report.rate, now.report.selected))
     return measured.rows

@@ -79,6 +79,11 @@ def above_0(value: Any, name: str) -> float:
     return number
 
 
+def negatives(value: Any) -> Any:
+    """How many, for C: 'all' is -1."""
+    return -1 if isinstance(value, str) and value == 'all' else value
+
+
 def text(value: Any, name: str) -> bytes:
     """A text for C."""
     if not isinstance(value, (str, bytes)):
@@ -152,6 +157,8 @@ def _member(kind: Any, value: Any, name: str, enum: str | None) -> Any:
         return choice(value, name, enum)
     if kind in (ctypes.c_double, ctypes.c_float):
         return real(value, name)
+    if kind is ctypes.c_char_p:
+        return text(value, name)
     if isinstance(kind, type) and issubclass(kind, ctypes.Array):
         try:
             items = [_member(kind._type_, v, name, None) for v in value]

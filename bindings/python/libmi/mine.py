@@ -13,7 +13,7 @@ from ._errors import ArgumentError, ShapeError, check
 from ._gradients import gradients
 from ._handle import Handle
 from ._library import lib
-from ._options import fill, path as _path, sized, whole
+from ._options import fill, negatives as _negatives, path as _path, sized, whole
 from ._progress import show
 from ._watch import Watch
 from .bound import Bound, at_cap
@@ -262,7 +262,3 @@ class Mine(Handle):
         dx, dy = self.sizes
         return (f'Mine({dx}, {dy}, {self.bound.kind!r}, {self.critic!r}'
                 f'{", closed" if self.closed else ""})')
-
-
-def _negatives(value: int | str | None) -> int | None:
-    return -1 if isinstance(value, str) and value == 'all' else value

@@ -76,6 +76,29 @@ def test_iic_refuses(tmp_path):
     refused(run('iic.py', '--images', 256, '--encoder', 'conf 8'), 'conf')
 
 
+def test_infomax(tmp_path):
+    small = ('--encoder', 'conv 16 4x4 stride 2, bn, relu, tap, conv 32 4x4 stride 2, bn, relu, gap',
+             '--code', 16, '--units', 32, '--size', 16)
+    for views in 1, 2:
+        told = result(run('infomax.py', '--images', 512, *small, '--epochs', 3, '--views', views,
+                          '--save', tmp_path / 'run'))
+        assert told['views'] == views and told['epochs'] == 3
+        assert told['probe_conv'] > .7 and told['probe_fc'] > .35 and told['probe_code'] > .3
+        assert told['neighbours'] > .25 and (tmp_path / 'run').exists()
+    pixels = bytes(range(256)) * 13
+    for i, name in enumerate((*(f'data_batch_{i}' for i in range(1, 6)), 'test_batch')):
+        (tmp_path / f'{name}.bin').write_bytes(b''.join(
+            bytes([label]) + pixels[label + i:][:3072] for label in (0, 1)))
+    told = result(run('infomax.py', '--data', tmp_path, *small, '--epochs', 1, '--batch', 5,
+                      '--neighbours', 3))
+    assert 0 <= told['probe_code'] <= 1
+
+
+def test_infomax_refuses(tmp_path):
+    refused(run('infomax.py', '--data', tmp_path / 'nothing'), 'nothing')
+    refused(run('infomax.py', '--images', 256, '--encoder', 'conv 8, gap'), 'tap')
+
+
 TABLE = 'size, kind ,noise\n' + ''.join(
     f'{(i * 37 % 101) / 50 + i % 2 * 2},{"ab"[i % 2]},{i * 59 % 97}\n' for i in range(200))
 

@@ -30,6 +30,8 @@ KINDS = {
     'Optimizer': lambda: libmi.Optimizer(KINDS['Encoder']()),
     'Pairs': lambda: libmi.Pairs(libmi.Dataset.digits(4), batch=2, size=16),
     'Cluster': lambda: libmi.Cluster(KINDS['Encoder']()),
+    'Infomax': lambda: libmi.Infomax(libmi.Encoder('dense 4 | linear 4', height=2, width=2), alpha=1,
+                                     global_of='code', units=4),
     'Mine': lambda: libmi.Mine(2, 3),
     'Probe': lambda: libmi.Probe(4, 2),
 }
@@ -206,6 +208,7 @@ def test_interrupts_leave_no_handle_locked():
     lambda: libmi.IIC(repeats=-1),
     lambda: libmi.Encoder('no such layer'),
     lambda: libmi.Dataset.open('/nowhere'),
+    lambda: libmi.Infomax(libmi.Encoder('dense 4', height=2)),
     lambda: libmi.Mine(0, 1),
     lambda: libmi.Probe(4, 1),
 ])

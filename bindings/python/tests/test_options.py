@@ -17,7 +17,7 @@ class Struct(ctypes.Structure):
     _fields_ = (('struct_size', ctypes.c_uint64), ('kind', ctypes.c_int32),
                 ('count', ctypes.c_int32), ('seed', ctypes.c_uint64), ('rate', ctypes.c_double),
                 ('lambda', ctypes.c_double), ('share', ctypes.c_double), ('sizes', ctypes.c_int64 * 3),
-                ('reserved0', ctypes.c_int32))
+                ('name', ctypes.c_char_p), ('reserved0', ctypes.c_int32))
 
 
 def fill(**options):
@@ -26,11 +26,12 @@ def fill(**options):
 
 
 def test_fill():
-    filled = fill(kind='sgd', count=np.int8(-3), seed=2 ** 64 - 1, rate=2, lambda_=.5, sizes=(4, 5))
+    filled = fill(kind='sgd', count=np.int8(-3), seed=2 ** 64 - 1, rate=2, lambda_=.5, sizes=(4, 5),
+                  name='dense 3')
     assert filled.struct_size == ctypes.sizeof(Struct)
     assert (filled.kind, filled.count, filled.seed) == (_abi.MI_OPTIMIZER_SGD, -3, 2 ** 64 - 1)
     assert (filled.rate, getattr(filled, 'lambda')) == (2, .5)
-    assert list(filled.sizes) == [4, 5, 0]
+    assert list(filled.sizes) == [4, 5, 0] and filled.name == b'dense 3'
 
 
 def test_none_leaves_the_default():
@@ -46,7 +47,7 @@ def test_0_is_0():
 @pytest.mark.parametrize('word', ['Kind', 'lambda', 'struct_size', 'reserved0', 'rates'])
 def test_unknown_options(word):
     with pytest.raises(TypeError, match=f"there is no option '{word}': the options are kind, "
-                                        'count, seed, rate, lambda_, share, sizes$'):
+                                        'count, seed, rate, lambda_, share, sizes, name$'):
         fill(**{word: 1})
 
 
@@ -57,6 +58,8 @@ def test_unknown_options(word):
     ({'count': '1'}, "count is '1': a whole number is needed"),
     ({'seed': -1}, 'seed is -1: it has to be from 0 to 18446744073709551615'),
     ({'seed': 2 ** 64}, 'seed is 18446744073709551616'),
+    ({'name': 3}, 'name is 3: a text is needed'),
+    ({'name': 'a\0b'}, 'it has a zero byte in it'),
     ({'rate': 'fast'}, "rate is 'fast': a number is needed"),
     ({'rate': '1'}, "rate is '1': a number is needed"),
     ({'rate': [1, 2]}, r'rate is \[1, 2\]: a number is needed'),
