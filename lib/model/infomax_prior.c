@@ -46,6 +46,11 @@ mi_status mi__code_backward(const mi_infomax *m, int64_t rows, const void *z, co
 static mi_status evaluate_kl(const mi_infomax *m, int64_t rows, double *loss) {
     const mi__head *h = m->encoder->head;
     const int64_t d = dimensions(m);
+    if (m->options.gamma == 0) {
+        for (int i = 0; i < 2; i++)
+            memset(h[i].dy, 0, (size_t)(rows * d) * m->k->real);
+        return MI_OK;
+    }
     MI__TRY(doubles(m) ? mi_prior_kl_f64(rows, d, h[0].y, 0, h[1].y, 0, MI_PRIOR_MEAN, loss,
                                          h[0].dy, h[1].dy)
                        : mi_prior_kl_f32(rows, d, h[0].y, 0, h[1].y, 0, MI_PRIOR_MEAN, loss,

@@ -61,8 +61,19 @@ static mi_status check_size(const mi_infomax *m, int64_t n, int64_t rows) {
     return MI_OK;
 }
 
+static mi_status check_negatives(const mi_infomax *m, int64_t n) {
+    for (int32_t t = 0; t < m->terms; t++)
+        if (m->term[t].critic == MI_INFOMAX_CONCAT && m->options.negatives > n - 1)
+            return mi__fail(MI_E_SHAPE,
+                            "negatives is %" PRId32 ", but %" PRId64 " images have only %" PRId64
+                            " others each",
+                            m->options.negatives, n, n - 1);
+    return MI_OK;
+}
+
 static mi_status make_room(mi_infomax *m, int64_t n, int64_t rows, batch *b) {
     MI__TRY(check_size(m, n, rows));
+    MI__TRY(check_negatives(m, n));
     *b = lay_out(m, n, rows, NULL);
     if (b->bytes > m->room_bytes) {
         mi__free(m->ctx, m->room, m->room_bytes, 1);

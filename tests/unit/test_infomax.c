@@ -285,6 +285,18 @@ START_TEST(reports_add_up) {
 }
 END_TEST
 
+START_TEST(what_has_no_weight_is_not_computed) {
+    const mi_infomax_options o = {.beta = 1, .local_critic = MI_INFOMAX_CONCAT, .negatives = 11};
+    fixture f = make(SMALL "2 x linear 4", o, 1, 1);
+    const mi_infomax_report r = run(&f, 2, false);
+    ck_assert_double_ne(r.local_loss, 0);
+    ck_assert(r.global_loss == 0 && r.within_loss == 0 && r.prior == 0 && r.discriminator == 0);
+    FAILS(MI_E_SHAPE, "negatives is 11, but 11 images have only 10 others",
+          mi_infomax_step(f.infomax, 11, views[0], NULL, NULL));
+    destroy(&f);
+}
+END_TEST
+
 /* The divergence is that of the formula, the mean over dimensions. */
 START_TEST(divergence_is_the_formula) {
     const mi_infomax_options o = {.gamma = 1};
@@ -443,6 +455,7 @@ START_TEST(a_step_that_fails_changes_nothing) {
     weight[0] = kept;
     FAILS(MI_E_ARG, "at least 2, got 1",
           mi_infomax_step(f.infomax, 1, views[0], views[1], &report));
+    FAILS(MI_E_ARG, "at least 2, got 0", mi_infomax_step(f.infomax, 0, views[0], NULL, NULL));
     FAILS(MI_E_SHAPE, "too large",
           mi_infomax_step(f.infomax, INT64_MAX / 4, views[0], views[1], &report));
     ck_assert_double_eq(report.loss, 7);
@@ -595,7 +608,8 @@ END_TEST
 
 UNIT_MAIN("infomax", every_term_has_exact_gradients, every_prior_has_exact_gradients,
           the_whole_has_exact_gradients, others_are_others, reports_add_up,
-          divergence_is_the_formula, the_encoder_deceives_the_discriminator, terms_are_learnt,
-          a_run_resumes_bit_for_bit, threads_change_no_bit, a_step_that_fails_changes_nothing,
+          what_has_no_weight_is_not_computed, divergence_is_the_formula,
+          the_encoder_deceives_the_discriminator, terms_are_learnt, a_run_resumes_bit_for_bit,
+          threads_change_no_bit, a_step_that_fails_changes_nothing,
           levels_are_what_the_encoder_says, mistakes_are_told,
           a_handle_without_an_optimizer_encodes, a_restore_that_fails_changes_nothing)
