@@ -59,9 +59,9 @@ class Gone(Exception):
 
 
 class Worker:
-    def __init__(self, name, python, options):
+    def __init__(self, name, python, options, bench='engine'):
         threads = options['threads']
-        script = HERE / ('engine_%s.py' % name)
+        script = HERE / ('%s_%s.py' % (bench, name))
         variables = {'OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'}
         environment = dict(os.environ, JAX_PLATFORMS='cpu', TORCHINDUCTOR_COMPILE_THREADS='1',
                            **{variable: str(threads) for variable in variables})

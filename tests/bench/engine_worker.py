@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""One side of engine.py in a process of its own: it does what it is told by lines of JSON.
+"""One side of engine.py, or infomax.py, in a process of its own: it does what it is told by lines
+of JSON.
 
     {"do": "versions"}                                 -> what it is
     {"do": "prepare", "row": index, "folder": path}    -> {"found": {variant: seconds of a step, or
@@ -13,7 +14,7 @@ import os
 import sys
 import time
 
-from engine_rows import Training, all_rows
+from engine_rows import Convolution, all_rows
 from side_by_side import sample, seconds
 
 SETTLED = 0.95  # of the least time so far: what is above brings nothing new
@@ -37,8 +38,8 @@ def settle(step):
 
 
 class Worker:
-    def __init__(self, side):
-        self.side, self.rows, self.steps = side, all_rows(), {}
+    def __init__(self, side, rows):
+        self.side, self.rows, self.steps = side, rows, {}
 
     def versions(self, _):
         return self.side.versions()
@@ -46,8 +47,7 @@ class Worker:
     def prepare(self, order):
         gc.enable()
         row, folder, found = self.rows[order['row']], order['folder'], {}
-        training = isinstance(row, Training)
-        apart = self.side.compare(row, folder) if training else None
+        apart = None if isinstance(row, Convolution) else self.side.compare(row, folder)
         for variant, make in self.side.variants(row, folder).items():
             try:
                 step = make()
@@ -68,11 +68,11 @@ class Worker:
         gc.collect()
 
 
-def serve(make_side):
+def serve(make_side, rows=None):
     """What libraries print goes to the standard error; the standard output is the parent's."""
     answers = os.fdopen(os.dup(1), 'w')
     os.dup2(2, 1)
-    worker = Worker(make_side(json.loads(sys.argv[1])))
+    worker = Worker(make_side(json.loads(sys.argv[1])), rows or all_rows())
     for line in sys.stdin:
         order = json.loads(line)
         print(json.dumps(getattr(worker, order['do'])(order)), file=answers, flush=True)
