@@ -3,14 +3,13 @@
 #include "model.h"
 
 #include "../net/weights.h"
+#include "checks.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { STEPS, RESTARTS, POSITION, BATCH, REPEATS, OPTIMIZER, NUMBERS };
-
-#define MOST ((int64_t)1 << 62) /* of anything counted, so that counting on can't overflow */
+enum { STEPS, RESTARTS, PLACE, OPTIMIZER = PLACE + MI__PLACE_NUMBERS, NUMBERS };
 
 /* The tensors of a checkpoint: the encoder's, two moments of each, and three more, the numbers
  * last. */
@@ -71,14 +70,6 @@ static mi_status prepare(checkpoint *p, const mi_cluster *c) {
     return MI_OK;
 }
 
-static mi_status describe_pairs(const mi_pairs *pairs, int64_t number[NUMBERS]) {
-    int32_t repeats;
-    MI__TRY(mi_pairs_sizes(pairs, &number[BATCH], &repeats, NULL, NULL));
-    number[REPEATS] = repeats;
-    number[POSITION] = mi_pairs_position(pairs);
-    return MI_OK;
-}
-
 mi_status mi_cluster_save(const mi_cluster *c, const mi_pairs *pairs, const char *path) {
     MI__NEED(c);
     MI__NEED(path);
@@ -89,33 +80,11 @@ mi_status mi_cluster_save(const mi_cluster *c, const mi_pairs *pairs, const char
     p.number[OPTIMIZER] = c->optimizer != NULL ? c->optimizer->options.kind : 0;
     mi_status status = MI_OK;
     if (pairs != NULL)
-        status = describe_pairs(pairs, p.number);
+        status = mi__place_describe(pairs, &p.number[PLACE]);
     if (status == MI_OK)
         status = mi__tensors_save(c->encoder, path, p.count, p.tensor);
     release(&p, c->encoder->ctx);
     return status;
-}
-
-static mi_status check_counts(const char *path, const mi__tensor *t) {
-    const int64_t *count = t->data;
-    for (int64_t i = 0; i < t->shape[0]; i++)
-        if (count[i] < 0 || count[i] > MOST)
-            return mi__fail(MI_E_FORMAT,
-                            "%s: %s[%" PRId64 "] is %" PRId64 ", must be in 0 to %" PRId64, path,
-                            t->name, i, count[i], MOST);
-    return MI_OK;
-}
-
-/* A position means the same images only with the same batches. */
-static mi_status check_pairs(const char *path, const mi_pairs *pairs, const int64_t *number) {
-    int64_t now[NUMBERS];
-    MI__TRY(describe_pairs(pairs, now));
-    if (number[BATCH] != now[BATCH] || number[REPEATS] != now[REPEATS])
-        return mi__fail(MI_E_SHAPE,
-                        "%s: was made with batches of %" PRId64 " images and %" PRId64
-                        " twins, these pairs give %" PRId64 " and %" PRId64,
-                        path, number[BATCH], number[REPEATS], now[BATCH], now[REPEATS]);
-    return MI_OK;
 }
 
 typedef struct receiver {
@@ -130,16 +99,13 @@ static mi_status accept(void *arg, const char *path, int32_t count, const mi__te
     const int64_t *number = read[count - 1].data;
     for (int32_t i = 0; i < count; i++)
         if (read[i].dtype == MI__I64)
-            MI__TRY(check_counts(path, &read[i]));
+            MI__TRY(mi__check_counts(path, &read[i], -1));
     if (o != NULL && number[OPTIMIZER] != o->options.kind)
         return mi__fail(MI_E_FORMAT,
                         "%s: was made with an optimizer of kind %" PRId64
                         ", this one is of kind %d",
                         path, number[OPTIMIZER], o->options.kind);
-    if (to->pairs == NULL || number[BATCH] == 0)
-        return MI_OK;
-    MI__TRY(check_pairs(path, to->pairs, number));
-    return mi_pairs_seek(to->pairs, number[POSITION]);
+    return mi__place_seek(path, to->pairs, &number[PLACE]);
 }
 
 mi_status mi_cluster_restore(mi_cluster *c, mi_pairs *pairs, const char *path) {

@@ -3,11 +3,12 @@
  * encoder says. */
 #include "infomax.h"
 
+#include "checks.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
-#define MOST_WIDTH 65536
 #define PART 256                            /* images that encode takes at once */
 #define SPREAD UINT64_C(0x9E3779B97F4A7C15) /* between the seeds of networks */
 
@@ -80,13 +81,6 @@ mi_status mi__infomax_each(const mi_infomax *m, mi__infomax_use *use, void *arg)
 
 /* -- life ------------------------------------------------------------------------------------- */
 
-static mi_status check_range(const char *name, int64_t value, int64_t least, int64_t most) {
-    if (value < least || value > most)
-        return mi__fail(MI_E_ARG, "%s must be in %" PRId64 " to %" PRId64 ", got %" PRId64, name,
-                        least, most, value);
-    return MI_OK;
-}
-
 static mi_status check_weight(const char *name, double value) {
     if (!(value >= 0) || !isfinite(value))
         return mi__fail(MI_E_ARG, "%s must be 0 or more, got %g", name, value);
@@ -98,16 +92,17 @@ static mi_status check_options(const mi_infomax_options *o) {
     MI__TRY(check_weight("beta", o->beta));
     MI__TRY(check_weight("gamma", o->gamma));
     MI__TRY(check_weight("delta", o->delta));
-    MI__TRY(check_range("global_critic", o->global_critic, MI_INFOMAX_DOT, MI_INFOMAX_CONCAT));
-    MI__TRY(check_range("local_critic", o->local_critic, MI_INFOMAX_DOT, MI_INFOMAX_CONCAT));
-    MI__TRY(check_range("global_of", o->global_of, MI_INFOMAX_GLOBAL_MAP, MI_INFOMAX_GLOBAL_CODE));
-    MI__TRY(check_range("prior", o->prior, MI_INFOMAX_PRIOR_NONE, MI_INFOMAX_PRIOR_NORMAL));
-    MI__TRY(check_range("units", o->units, 1, MOST_WIDTH));
-    MI__TRY(check_range("embed", o->embed, 1, MOST_WIDTH));
-    MI__TRY(check_range("layers", o->layers, 1, 16));
-    MI__TRY(check_range("negatives", o->negatives, -1, INT32_MAX));
-    MI__TRY(check_range("shuffle", o->shuffle, 0, 1));
-    MI__TRY(check_range("reserved0", o->reserved0, 0, 0));
+    MI__TRY(mi__check_range("global_critic", o->global_critic, MI_INFOMAX_DOT, MI_INFOMAX_CONCAT));
+    MI__TRY(mi__check_range("local_critic", o->local_critic, MI_INFOMAX_DOT, MI_INFOMAX_CONCAT));
+    MI__TRY(
+        mi__check_range("global_of", o->global_of, MI_INFOMAX_GLOBAL_MAP, MI_INFOMAX_GLOBAL_CODE));
+    MI__TRY(mi__check_range("prior", o->prior, MI_INFOMAX_PRIOR_NONE, MI_INFOMAX_PRIOR_NORMAL));
+    MI__TRY(mi__check_range("units", o->units, 1, MI__MOST_WIDTH));
+    MI__TRY(mi__check_range("embed", o->embed, 1, MI__MOST_WIDTH));
+    MI__TRY(mi__check_range("layers", o->layers, 1, 16));
+    MI__TRY(mi__check_range("negatives", o->negatives, -1, INT32_MAX));
+    MI__TRY(mi__check_range("shuffle", o->shuffle, 0, 1));
+    MI__TRY(mi__check_range("reserved0", o->reserved0, 0, 0));
     if (!(o->temperature > 0) || !isfinite(o->temperature))
         return mi__fail(MI_E_ARG, "temperature must be above 0, got %g", o->temperature);
     return MI_OK;
@@ -193,8 +188,8 @@ static mi_status build(mi_infomax *m) {
     return MI_OK;
 }
 
-mi_status mi__infomax_create(mi_encoder *encoder, mi_optimizer *optimizer,
-                             const mi_infomax_options *options, mi_infomax **out) {
+mi_status mi_infomax_create(mi_encoder *encoder, mi_optimizer *optimizer,
+                            const mi_infomax_options *options, mi_infomax **out) {
     MI__NEED(encoder);
     MI__NEED(out);
     if (optimizer != NULL && optimizer->encoder != encoder)
@@ -217,11 +212,6 @@ mi_status mi__infomax_create(mi_encoder *encoder, mi_optimizer *optimizer,
     }
     *out = m;
     return MI_OK;
-}
-
-mi_status mi_infomax_create(mi_encoder *encoder, mi_optimizer *optimizer,
-                            const mi_infomax_options *options, mi_infomax **out) {
-    return mi__infomax_create(encoder, optimizer, options, out);
 }
 
 void mi_infomax_destroy(mi_infomax *m) {

@@ -63,9 +63,6 @@ struct mi_infomax {
 
 /* -- infomax.c -------------------------------------------------------------------------------- */
 
-mi_status mi__infomax_create(mi_encoder *encoder, mi_optimizer *optimizer,
-                             const mi_infomax_options *options, mi_infomax **out);
-
 /* All learners, the encoder last: `use` is called with a name for each. */
 typedef mi_status mi__infomax_use(void *arg, const char *name, const mi__learner *learner);
 mi_status mi__infomax_each(const mi_infomax *infomax, mi__infomax_use *use, void *arg);

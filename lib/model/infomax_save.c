@@ -3,14 +3,14 @@
 #include "infomax.h"
 
 #include "../net/weights.h"
+#include "checks.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { STEPS, OPTIMIZER, SEED, POSITION, BATCH, REPEATS, COUNTS };
+enum { STEPS, OPTIMIZER, SEED, PLACE, COUNTS = PLACE + MI__PLACE_NUMBERS };
 
-#define MOST ((int64_t)1 << 62) /* of anything counted, so that counting on can't overflow */
 #define MOST_LEARNERS (3 * MI__MOST_TERMS + 2)
 
 /* The tensors of a file, the counts first; they point at what is saved, or where it is read to. */
@@ -100,14 +100,6 @@ static mi_status check_call(const mi_infomax *m, const char *path) {
     return MI_OK;
 }
 
-static mi_status describe_pairs(const mi_pairs *pairs, int64_t counts[COUNTS]) {
-    int32_t repeats;
-    MI__TRY(mi_pairs_sizes(pairs, &counts[BATCH], &repeats, NULL, NULL));
-    counts[REPEATS] = repeats;
-    counts[POSITION] = mi_pairs_position(pairs);
-    return MI_OK;
-}
-
 /* -- writing ---------------------------------------------------------------------------------- */
 
 typedef struct walk {
@@ -145,7 +137,7 @@ mi_status mi_infomax_save(const mi_infomax *m, const mi_pairs *pairs, const char
     MI__TRY(check_call(m, path));
     MI__TRY(prepare(&p, m));
     take_counts(&p);
-    mi_status status = pairs != NULL ? describe_pairs(pairs, p.counts) : MI_OK;
+    mi_status status = pairs != NULL ? mi__place_describe(pairs, &p.counts[PLACE]) : MI_OK;
     if (status == MI_OK)
         status = mi__tensors_save(m->encoder, path, p.count, p.tensor);
     release(&p);
@@ -153,28 +145,6 @@ mi_status mi_infomax_save(const mi_infomax *m, const mi_pairs *pairs, const char
 }
 
 /* -- reading ---------------------------------------------------------------------------------- */
-
-static mi_status check_counts(const char *path, const mi__tensor *t, bool first) {
-    const int64_t *count = t->data;
-    for (int64_t i = 0; i < t->shape[0]; i++)
-        if ((count[i] < 0 || count[i] > MOST) && !(first && i == SEED))
-            return mi__fail(MI_E_FORMAT,
-                            "%s: %s[%" PRId64 "] is %" PRId64 ", must be in 0 to %" PRId64, path,
-                            t->name, i, count[i], MOST);
-    return MI_OK;
-}
-
-/* A position means the same images only with the same batches. */
-static mi_status check_pairs(const char *path, const mi_pairs *pairs, const int64_t *counts) {
-    int64_t now[COUNTS];
-    MI__TRY(describe_pairs(pairs, now));
-    if (counts[BATCH] != now[BATCH] || counts[REPEATS] != now[REPEATS])
-        return mi__fail(MI_E_SHAPE,
-                        "%s: was made with batches of %" PRId64 " images and %" PRId64
-                        " twins, these pairs give %" PRId64 " and %" PRId64,
-                        path, counts[BATCH], counts[REPEATS], now[BATCH], now[REPEATS]);
-    return MI_OK;
-}
 
 typedef struct receiver {
     const mi_infomax *infomax;
@@ -188,16 +158,13 @@ static mi_status accept(void *arg, const char *path, int32_t count, const mi__te
     const int32_t kind = to->infomax->optimizer->options.kind;
     for (int32_t i = 0; i < count; i++)
         if (read[i].dtype == MI__I64)
-            MI__TRY(check_counts(path, &read[i], i == 0));
+            MI__TRY(mi__check_counts(path, &read[i], i == 0 ? SEED : -1));
     if (counts[OPTIMIZER] != kind)
         return mi__fail(MI_E_FORMAT,
                         "%s: was made with an optimizer of kind %" PRId64
                         ", this one is of kind %" PRId32,
                         path, counts[OPTIMIZER], kind);
-    if (to->pairs == NULL || counts[BATCH] == 0)
-        return MI_OK;
-    MI__TRY(check_pairs(path, to->pairs, counts));
-    return mi_pairs_seek(to->pairs, counts[POSITION]);
+    return mi__place_seek(path, to->pairs, &counts[PLACE]);
 }
 
 static void give_counts(mi_infomax *m, checkpoint *p) {

@@ -4,11 +4,10 @@
 #include "infomax.h"
 
 #include "../base/random.h"
+#include "checks.h"
 
 #include <inttypes.h>
 #include <string.h>
-
-#define MOST_WIDTH 65536
 
 /* -- a batch ---------------------------------------------------------------------------------- */
 
@@ -51,7 +50,7 @@ static batch lay_out(const mi_infomax *m, int64_t n, int64_t rows, char *room) {
 
 /* No sum of what a batch takes overflows where this product doesn't. */
 static mi_status check_size(const mi_infomax *m, int64_t n, int64_t rows) {
-    int64_t numbers = 8 * (m->encoder->head[0].dense.width + MOST_WIDTH), bytes, all;
+    int64_t numbers = 8 * (m->encoder->head[0].dense.width + MI__MOST_WIDTH), bytes, all;
     for (int32_t t = 0; t < m->terms; t++)
         numbers += (m->term[t].v_map.h * m->term[t].v_map.w + 1) * 8 * m->options.units;
     const int64_t others = m->options.negatives == -1 ? n : 1 + (int64_t)m->options.negatives;

@@ -3,13 +3,13 @@
 #include "critic.h"
 
 #include "../base/random.h"
+#include "checks.h"
 #include "scaling.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
-#define MOST_WIDTH 65536
 #define MOST_SAMPLES ((int64_t)1 << 31)
 #define PART 1024   /* samples that mi_mine_scores() takes at once */
 #define MEMORY 0.99 /* of the average of estimates */
@@ -22,13 +22,6 @@ static const mi__critic *const critics[] = {
 
 /* -- life ------------------------------------------------------------------------------------- */
 
-static mi_status check_range(const char *name, int64_t value, int64_t least, int64_t most) {
-    if (value < least || value > most)
-        return mi__fail(MI_E_ARG, "%s must be in %" PRId64 " to %" PRId64 ", got %" PRId64, name,
-                        least, most, value);
-    return MI_OK;
-}
-
 static mi_status load_options(mi_mine *m, const mi_mine_options *theirs) {
     mi_mine_options *o = &m->options;
     const bool upper = m->bound->kind->side == MI_BOUND_UPPER;
@@ -38,23 +31,23 @@ static mi_status load_options(mi_mine *m, const mi_mine_options *theirs) {
     o->units = o->units != 0 ? o->units : 128;
     o->layers = o->layers != 0 ? o->layers : 2;
     o->embed = o->embed != 0 ? o->embed : 32;
-    MI__TRY(check_range("dx", m->dx, 1, MOST_WIDTH));
-    MI__TRY(check_range("dy", m->dy, 1, MOST_WIDTH));
-    MI__TRY(check_range("critic", o->critic, MI_CRITIC_ADDITIVE, MI_CRITIC_GAUSSIAN));
-    MI__TRY(check_range("units", o->units, 1, MOST_WIDTH));
-    MI__TRY(check_range("layers", o->layers, 1, 16));
-    MI__TRY(check_range("embed", o->embed, 1, MOST_WIDTH));
-    MI__TRY(check_range("negatives", o->negatives, -1, INT32_MAX));
-    MI__TRY(check_range("baseline", o->baseline, 0, 1));
+    MI__TRY(mi__check_range("dx", m->dx, 1, MI__MOST_WIDTH));
+    MI__TRY(mi__check_range("dy", m->dy, 1, MI__MOST_WIDTH));
+    MI__TRY(mi__check_range("critic", o->critic, MI_CRITIC_ADDITIVE, MI_CRITIC_GAUSSIAN));
+    MI__TRY(mi__check_range("units", o->units, 1, MI__MOST_WIDTH));
+    MI__TRY(mi__check_range("layers", o->layers, 1, 16));
+    MI__TRY(mi__check_range("embed", o->embed, 1, MI__MOST_WIDTH));
+    MI__TRY(mi__check_range("negatives", o->negatives, -1, INT32_MAX));
+    MI__TRY(mi__check_range("baseline", o->baseline, 0, 1));
     m->critic = critics[o->critic];
     if (upper && m->critic != &mi__critic_gaussian)
         return mi__fail(MI_E_ARG,
                         "the bound %s is an upper one and needs the critic gaussian, got %s",
                         m->bound->kind->name, m->critic->name);
-    if (m->critic->pairs && m->dx + m->dy > MOST_WIDTH)
+    if (m->critic->pairs && m->dx + m->dy > MI__MOST_WIDTH)
         return mi__fail(
             MI_E_ARG, "dx + dy must be at most %d with the critic %s, got %" PRId64 " and %" PRId64,
-            MOST_WIDTH, m->critic->name, m->dx, m->dy);
+            MI__MOST_WIDTH, m->critic->name, m->dx, m->dy);
     return MI_OK;
 }
 
@@ -65,7 +58,7 @@ static mi_status build_baseline(mi_mine *m) {
         m->critic == &mi__critic_gaussian)
         return MI_OK;
     const int64_t inputs = m->bound->kind == &mi__bound_flo ? m->dx + m->dy : m->dx;
-    MI__TRY(check_range("dx + dy", inputs, 1, MOST_WIDTH));
+    MI__TRY(mi__check_range("dx + dy", inputs, 1, MI__MOST_WIDTH));
     return mi__critic_net(m, MI__NET_BASELINE, inputs, inputs, o->layers, o->units, 1);
 }
 

@@ -100,7 +100,7 @@ static void check_composite(const char *text, mi_infomax_options o, int64_t n, b
     o.embed = 4;
     o.temperature = 0.5;
     o.discriminator = "dense 6, relu, dense 5, leaky 0.1";
-    OK(mi__infomax_create(e, NULL, &o, &c.m));
+    OK(mi_infomax_create(e, NULL, &o, &c.m));
     mi__random r = mi__random_at(21, 1, 0);
     (void)mi__infomax_each(c.m, draw_biases, &r);
     (void)mi__infomax_each(c.m, check_learner, &c);
