@@ -35,17 +35,20 @@ static int64_t branch_count(const mi__layer *l, const mi__pass *pass) {
     return pass->n * l->branch_map.h * l->branch_map.w * l->branch_map.c;
 }
 
+static size_t branch_bytes(const mi__layer *l, const mi__pass *pass) {
+    return ((size_t)branch_count(l, pass) * pass->kernel->real + 63) / 64 * 64;
+}
+
 /* The gradient by the branch, then what the convolution needs. */
 static size_t work(const mi__layer *l, const mi__pass *pass) {
     const mi__conv shape = shape_of(l, pass->n, pass->half);
     if (l->params == 0)
         return 0;
-    return ((size_t)branch_count(l, pass) * pass->kernel->real + 63) / 64 * 64 +
-           pass->kernel->conv_work(pass->ctx, &shape);
+    return branch_bytes(l, pass) + pass->kernel->conv_work(pass->ctx, &shape);
 }
 
 static void *conv_room(const mi__layer *l, const mi__pass *pass) {
-    return (char *)pass->work + ((size_t)branch_count(l, pass) * pass->kernel->real + 63) / 64 * 64;
+    return (char *)pass->work + branch_bytes(l, pass);
 }
 
 static void forward(mi__layer *l, const mi__pass *pass, const void *x, void *y) {
