@@ -60,6 +60,10 @@ typedef struct mi__tiles {
     bool add;
 } mi__tiles;
 
+/* A row of an assignment problem has its columns in so many classes: j modulo that. */
+#define MI__CLASSES 32
+#define MI__LARGE_COST 1e200 /* sums of greater costs might overflow */
+
 /* Pairs of samples: rows first to last - 1 of a, each with its own row of b and with `k` others,
  * shift[t] rows further on, modulo n. */
 typedef struct mi__pairing {
@@ -243,6 +247,36 @@ typedef struct mi__kernels {
      * rising order; how many there are. Both outputs have room for n. */
     int64_t (*highest)(int64_t n, const void *x, const void *low, const void *slack, double factor,
                        double limit, int32_t *at, void *height);
+
+    /* -- rows of assignment problems in float64, on the calling thread. What a column is worth is
+     *     w = factor cost + price;
+     * the factor is a power of two or its negative, so that every table finds the same bits. Costs
+     * are no NaN, except in row_look(); neither they nor prices are -infinity times the factor's
+     * sign. */
+
+    /* The least of factor cost; whether all are less than MI__LARGE_COST in magnitude. */
+    bool (*row_look)(int64_t n, double factor, const double *cost, double *least);
+    /* low = min(low, factor cost). */
+    void (*row_lower)(int64_t n, double factor, const double *cost, double *low);
+    /* The least of w and the least of all others. */
+    void (*row_two)(int64_t n, double factor, const double *cost, const double *price,
+                    double *least, double *second);
+    /* The first place from `begin` on where w is `value`, or n. */
+    int64_t (*row_first)(int64_t n, double factor, const double *cost, const double *price,
+                         double value, int64_t begin);
+    /* The least of w in each of MI__CLASSES classes, infinite in those that have no column. */
+    void (*row_classes)(int64_t n, double factor, const double *cost, const double *price,
+                        double *low);
+    /* Where w <= limit, in rising order; how many. `at` has room for n. */
+    int64_t (*row_below)(int64_t n, double factor, const double *cost, const double *price,
+                         double limit, int32_t *at);
+    /* far = min(far, base + w), and before = row where that is less than it was; the least of
+     * far. */
+    double (*row_relax)(int64_t n, double factor, const double *cost, const double *price,
+                        double base, double row, double *far, double *before);
+    /* Where base + w < far and limit, in rising order; how many. `at` has room for n. */
+    int64_t (*row_closer)(int64_t n, double factor, const double *cost, const double *price,
+                          double base, double limit, const double *far, int32_t *at);
 } mi__kernels;
 
 extern const mi__kernels mi__kernels_f64;       /* the reference in double */

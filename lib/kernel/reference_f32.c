@@ -3,6 +3,7 @@
 #include "template.h"
 
 #include "activation_tmpl.c"
+#include "assign_plain_tmpl.c"
 #include "joint_plain_tmpl.c"
 #include "tree_plain_tmpl.c"
 #include "columns_tmpl.c"

@@ -20,6 +20,11 @@ INLINE unsigned wide_less(wide a, wide b) {
     return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ);
 }
 
+/* x where a < b, else y. */
+INLINE wide wide_if_less(wide a, wide b, wide x, wide y) {
+    return _mm512_mask_mov_pd(y, _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ), x);
+}
+
 #elif MI__VECTOR_BYTES == 32
 
 INLINE wide wide_least(wide a, wide b) {
@@ -36,6 +41,10 @@ INLINE wide wide_magnitude(wide x) {
 
 INLINE unsigned wide_less(wide a, wide b) {
     return (unsigned)_mm256_movemask_pd(_mm256_cmp_pd(a, b, _CMP_LT_OQ));
+}
+
+INLINE wide wide_if_less(wide a, wide b, wide x, wide y) {
+    return _mm256_blendv_pd(y, x, _mm256_cmp_pd(a, b, _CMP_LT_OQ));
 }
 
 #else
@@ -59,6 +68,11 @@ INLINE wide wide_magnitude(wide x) {
 INLINE unsigned wide_less(wide a, wide b) {
     const wide_lanes less = (wide_lanes)(a < b);
     return (unsigned)(less[0] & 1) | (unsigned)(less[1] & 2);
+}
+
+INLINE wide wide_if_less(wide a, wide b, wide x, wide y) {
+    const wide_lanes less = (wide_lanes)(a < b);
+    return (wide)(((wide_lanes)x & less) | ((wide_lanes)y & ~less));
 }
 
 #endif

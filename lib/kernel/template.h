@@ -82,5 +82,7 @@ static inline void fetch_ahead(const real *p, int64_t count) {
         .pair_scores_backward = pair_scores_backward, .pair_units = pair_units,                    \
         .pair_units_backward = pair_units_backward, .nearest = kth_nearest,                        \
         .within = count_within, .sift = sift, .gap_square = gap_square, .recentre = recentre,      \
-        .highest = highest,                                                                        \
+        .highest = highest, .row_look = row_look, .row_lower = row_lower, .row_two = row_two,      \
+        .row_first = row_first, .row_classes = row_classes, .row_below = row_below,                \
+        .row_relax = row_relax, .row_closer = row_closer,                                          \
     }

@@ -43,6 +43,8 @@
 
 #include "search_vector.h"
 
+#include "assign_tmpl.c"
+
 #include "sieve_tmpl.c"
 
 #include "tree_tmpl.c"

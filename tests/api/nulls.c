@@ -144,6 +144,17 @@ START_TEST(objectives) {
     REFUSED(mi_assign_solve_f64(NULL, 1, 1, &one, 0, 0, &column, NULL, NULL));
     REFUSED(mi_assign_solve_f64(assign, 1, 1, NULL, 0, 0, &column, NULL, NULL));
     REFUSED(mi_assign_solve_f32(assign, 1, 1, NULL, 0, 0, &column, NULL, NULL));
+    REFUSED(mi_assign_solve_i64(NULL, 1, 1, NULL, 0, 0, &column, NULL, NULL));
+    REFUSED(mi_assign_solve_i64(assign, 1, 1, NULL, 0, 0, &column, NULL, NULL));
+    REFUSED(mi_assign_solve_i32(assign, 1, 1, NULL, 0, 0, &column, NULL, NULL));
+    mi_assign_io io = {.struct_size = sizeof io, .rows = 1, .cols = 1, .row_to_col = &column};
+    REFUSED(mi_assign_solve(assign, &io));
+    REFUSED(mi_assign_solve(assign, NULL));
+    REFUSED(mi_assign_solve(NULL, &io));
+    REFUSED(mi_assign_solve_many(NULL, 1, &io));
+    REFUSED(mi_assign_solve_many(assign, 1, NULL));
+    OK(mi_assign_solve(
+        assign, &(mi_assign_io){.struct_size = sizeof io, .rows = 1, .cols = 1, .cost = &one}));
     OK(mi_assign_solve_f64(assign, 0, 0, NULL, 0, 0, NULL, NULL, NULL));
     REFUSED(mi_iic_eval_f64(NULL, 1, 1, &head, &loss));
     REFUSED(mi_iic_eval_f64(iic, 1, 1, NULL, &loss));

@@ -24,6 +24,25 @@ typedef struct run {
     mi_assign *assign;
 } run;
 
+/* Small and large, with a mask, many, and integers that float64 can't hold. */
+static mi_status assign(mi_assign *a) {
+    enum { ROWS = 140, COLS = 135 };
+    static int64_t cost[ROWS * COLS], column[2][ROWS];
+    static const uint8_t forbidden[ROWS * COLS];
+    mi_assign_io io[2] = {{.rows = 3, .cols = 2}, {.rows = ROWS, .cols = COLS}};
+    for (int64_t i = 0; i < ROWS * COLS; i++)
+        cost[i] = (i * i % 1009) << 50;
+    for (int t = 0; t < 2; t++) {
+        io[t].struct_size = sizeof io[t];
+        io[t].cost = cost;
+        io[t].type = MI_ASSIGN_I64;
+        io[t].forbidden = forbidden;
+        io[t].row_to_col = column[t];
+    }
+    MI__TRY(mi_assign_solve(a, &io[0]));
+    return mi_assign_solve_many(a, 2, io);
+}
+
 static mi_status create(failing *f, run *r) {
     MI__TRY(failing_context(f, 2, 3, &r->context));
     MI__TRY(mi_dataset_digits(r->context, 1, 0, 40, &r->set));
@@ -57,8 +76,7 @@ static mi_status use(run *r, const char *path) {
     mi_cluster_score score[3] = {{.struct_size = sizeof score[0]}};
     const float *heads[3] = {dy, NULL, dy};
     float features[BATCH * 8] = {0};
-    double cost[6] = {1, 2, 3, 4, 5, 6}, joint[16];
-    int64_t matched[3];
+    double joint[16];
     int32_t group[4];
     for (int i = 0; i < 16; i++)
         joint[i] = 1 + i % 5;
@@ -80,7 +98,7 @@ static mi_status use(run *r, const char *path) {
     MI__TRY(mi_infomax_encode(r->infomax, BATCH, x, NULL, NULL, features));
     MI__TRY(mi_infomax_save(r->infomax, r->pairs, path));
     MI__TRY(mi_infomax_restore(r->infomax, r->pairs, path));
-    MI__TRY(mi_assign_solve_f64(r->assign, 3, 2, cost, 0, MI_ASSIGN_MINIMIZE, matched, NULL, NULL));
+    MI__TRY(assign(r->assign));
     return mi_iic_merge(r->context, 4, joint, 0, 2, group, NULL);
 }
 

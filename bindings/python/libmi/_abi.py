@@ -11,6 +11,14 @@ VERSION = (0, 1, 0)
 MI_ASSIGN_MINIMIZE = 0  # least total; +infinity forbids a pair
 MI_ASSIGN_MAXIMIZE = 1  # greatest total; -infinity forbids a pair
 
+# mi_assign_type: What costs are.
+MI_ASSIGN_F64 = 0  # double
+MI_ASSIGN_F32 = 1  # float; sums are in float64
+# int64_t. If (M + 2) times their range exceeds 2^52, float64 finds nearly all of the matching and
+# 128-bit integers the rest
+MI_ASSIGN_I64 = 2
+MI_ASSIGN_I32 = 3  # int32_t
+
 # mi_bound_side: Which side of the mutual information a bound is on.
 MI_BOUND_LOWER = 1  # at most I in expectation: maximise
 MI_BOUND_UPPER = 2  # at least I, under its conditions: minimise
@@ -222,6 +230,12 @@ ENUMS = {
         'MI_ASSIGN_MINIMIZE': MI_ASSIGN_MINIMIZE,
         'MI_ASSIGN_MAXIMIZE': MI_ASSIGN_MAXIMIZE,
     },
+    'mi_assign_type': {
+        'MI_ASSIGN_F64': MI_ASSIGN_F64,
+        'MI_ASSIGN_F32': MI_ASSIGN_F32,
+        'MI_ASSIGN_I64': MI_ASSIGN_I64,
+        'MI_ASSIGN_I32': MI_ASSIGN_I32,
+    },
     'mi_bound_side': {
         'MI_BOUND_LOWER': MI_BOUND_LOWER,
         'MI_BOUND_UPPER': MI_BOUND_UPPER,
@@ -405,6 +419,54 @@ ENUMS = {
         'MI_E_INTERNAL': MI_E_INTERNAL,
     },
 }
+
+
+class mi_assign_io(Structure):
+    """A problem and its solution. Zero it, set struct_size; see base.h.
+
+    struct_size: sizeof(mi_assign_io)
+    rows: 0 or more, below 2^31
+    cols: 0 or more, below 2^31; either may be larger
+    cost: [rows][cols] of `type`; may be NULL if a size is 0
+    ld: row stride, 0: cols
+    type: an mi_assign_type
+    goal: an mi_assign_goal
+    forbidden: [rows][cols], not 0 where a pair is forbidden: its cost is not looked at. The costs
+        are then copied to float64. NULL: none
+    ld_forbidden: row stride, 0: cols
+    start_u: [rows] duals of a similar problem, to start from; may be NULL
+    start_v: [cols] the same of columns. Those of the longer side are read, the others may be NULL
+    row_to_col: [rows], receives each row's column, -1 for none; may be NULL
+    col_to_row: [cols], receives each column's row, -1 for none; may be NULL
+    u: [rows], receives duals, see mi_assign_solve(); may be NULL
+    v: [cols]; may be NULL
+    total: receives the sum of the chosen costs, in row order
+    total_whole: receives the same of integers, exactly; 0 for other types
+    status: receives what mi_assign_solve() of this problem returns
+    reserved0: must be 0
+    """
+
+    _fields_ = (
+        ('struct_size', c_uint64),
+        ('rows', c_int64),
+        ('cols', c_int64),
+        ('cost', c_void_p),
+        ('ld', c_int64),
+        ('type', c_int32),
+        ('goal', c_int32),
+        ('forbidden', c_void_p),
+        ('ld_forbidden', c_int64),
+        ('start_u', c_void_p),
+        ('start_v', c_void_p),
+        ('row_to_col', c_void_p),
+        ('col_to_row', c_void_p),
+        ('u', c_void_p),
+        ('v', c_void_p),
+        ('total', c_double),
+        ('total_whole', c_int64),
+        ('status', c_int32),
+        ('reserved0', c_int32),
+    )
 
 
 class mi_bound_result(Structure):
@@ -1690,29 +1752,62 @@ Takes a solver away.
 assign: may be NULL
 Since 0.1""",
     ),
+    'mi_assign_solve': (
+        c_int32,
+        (c_void_p, POINTER(mi_assign_io)),
+        ('assign', 'io'),
+        """\
+Solves one problem.
+
+The duals u and v prove that the matching is the best: when minimising, u[i] + v[j] <= cost[i][j]
+for every pair that is allowed, with equality for those that are matched, so that the sum of all
+duals is the total; duals of columns are 0 or less if rows < cols, those of unmatched ones 0, and
+the other way round if rows > cols. When maximising, all of these inequalities are reversed. They
+hold but for rounding; for integers exactly, as long as float64 can hold the duals.
+
+assign: the solver
+io (in, out): costs in, matching out; outputs must not overlap inputs
+Returns MI_OK; MI_E_ARG; MI_E_SHAPE; MI_E_NUMERIC (NaN, or the infinity that is not "forbidden":
+    the message says where; a total beyond int64; a dual to start from that is not finite);
+    MI_E_INFEASIBLE (no matching avoids the forbidden pairs); MI_E_UNSUPPORTED (MI_ASSIGN_I64
+    of a large range in a build whose compiler has no 128-bit integers); MI_E_ABI;
+    MI_E_NOMEM. On failure nothing but `status` is written.
+Note: Time and memory: see the top. If rows > cols and a good part of the columns is needed more
+    than once, the costs are copied to float64, column by column.
+Since 0.1""",
+    ),
+    'mi_assign_solve_many': (
+        c_int32,
+        (c_void_p, c_int64, POINTER(mi_assign_io)),
+        ('assign', 'count', 'io'),
+        """\
+Solves many problems, on the context's threads.
+
+assign: the solver
+count: problems, 0 or more
+io (in, out): [count], of one struct_size; each receives its own status
+Returns MI_OK if all are solved; otherwise what the first that failed says: its index is in the
+    message; the others are solved. MI_E_ARG; MI_E_ABI
+Note: Each thread solves a problem at a time and keeps its own workspace.
+Since 0.1""",
+    ),
     'mi_assign_solve_f64': (
         c_int32,
         (c_void_p, c_int64, c_int64, c_void_p, c_int64, c_int32, c_void_p, c_void_p, c_void_p),
         ('assign', 'rows', 'cols', 'cost', 'ld', 'goal', 'row_to_col', 'col_to_row', 'total'),
         """\
-Solves one problem. min(rows, cols) pairs are matched.
+mi_assign_solve() in short, on float64 costs.
 
 assign: the solver
 rows: 0 or more
-cols: 0 or more, rows * cols below 2^63; either may be larger
+cols: 0 or more
 cost: [rows][cols]; may be NULL if a size is 0
 ld: row stride, 0: cols
 goal: an mi_assign_goal
 row_to_col (out): [rows], receives each row's column, -1 for none; may be NULL
 col_to_row (out): [cols], receives each column's row, -1 for none; may be NULL
 total (out): receives the sum of the chosen costs in row order; may be NULL
-Returns MI_OK; MI_E_ARG; MI_E_SHAPE; MI_E_NUMERIC (NaN, or the infinity that
-    is not "forbidden": the message says where); MI_E_INFEASIBLE (no
-    matching avoids the forbidden pairs); MI_E_NOMEM
-Note: At worst O(min^2 max) time (never more: every step settles a column for
-    good); O(rows + cols) memory, and a transposed copy of the costs if rows > cols.
-    The result is the same on every machine; among equal optima it is
-    always the same one.
+Returns as mi_assign_solve()
 Since 0.1""",
     ),
     'mi_assign_solve_f32': (
@@ -1720,7 +1815,7 @@ Since 0.1""",
         (c_void_p, c_int64, c_int64, c_void_p, c_int64, c_int32, c_void_p, c_void_p, c_void_p),
         ('assign', 'rows', 'cols', 'cost', 'ld', 'goal', 'row_to_col', 'col_to_row', 'total'),
         """\
-mi_assign_solve_f64() on float32 costs. Sums and prices are float64.
+mi_assign_solve_f64() on float32 costs. Sums and duals are float64.
 
 assign: the solver
 rows: 0 or more
@@ -1731,7 +1826,45 @@ goal: an mi_assign_goal
 row_to_col (out): [rows], or NULL
 col_to_row (out): [cols], or NULL
 total (out): or NULL
-Returns as mi_assign_solve_f64()
+Returns as mi_assign_solve()
+Since 0.1""",
+    ),
+    'mi_assign_solve_i64': (
+        c_int32,
+        (c_void_p, c_int64, c_int64, c_void_p, c_int64, c_int32, c_void_p, c_void_p, c_void_p),
+        ('assign', 'rows', 'cols', 'cost', 'ld', 'goal', 'row_to_col', 'col_to_row', 'total'),
+        """\
+mi_assign_solve_f64() on int64 costs, in exact arithmetic.
+
+assign: the solver
+rows: 0 or more
+cols: 0 or more
+cost: [rows][cols]
+ld: row stride, 0: cols
+goal: an mi_assign_goal
+row_to_col (out): [rows], or NULL
+col_to_row (out): [cols], or NULL
+total (out): or NULL
+Returns as mi_assign_solve()
+Since 0.1""",
+    ),
+    'mi_assign_solve_i32': (
+        c_int32,
+        (c_void_p, c_int64, c_int64, c_void_p, c_int64, c_int32, c_void_p, c_void_p, c_void_p),
+        ('assign', 'rows', 'cols', 'cost', 'ld', 'goal', 'row_to_col', 'col_to_row', 'total'),
+        """\
+mi_assign_solve_f64() on int32 costs, in exact arithmetic.
+
+assign: the solver
+rows: 0 or more
+cols: 0 or more
+cost: [rows][cols]
+ld: row stride, 0: cols
+goal: an mi_assign_goal
+row_to_col (out): [rows], or NULL
+col_to_row (out): [cols], or NULL
+total (out): or NULL
+Returns as mi_assign_solve()
 Since 0.1""",
     ),
     'mi_bound_create': (

@@ -29,13 +29,14 @@ def best(cost, sign=1):
 
 def test_solve_by_hand():
     # the three least costs, 1 + 2 + 2, lie in different rows and columns
-    row_to_col, col_to_row, total = Assignment().solve(np.array([[4., 1, 3], [2, 0, 5], [3, 2, 2]]))
+    row_to_col, col_to_row, total, *_ = Assignment().solve(
+        np.array([[4., 1, 3], [2, 0, 5], [3, 2, 2]]))
     np.testing.assert_array_equal(row_to_col, [1, 0, 2])
     np.testing.assert_array_equal(col_to_row, [1, 0, 2])
     assert total == 5
 
 
-@pytest.mark.parametrize('dtype', [np.float32, np.float64])
+@pytest.mark.parametrize('dtype', [np.float32, np.float64, np.int32, np.int64])
 @pytest.mark.parametrize('shape', [(1, 1), (3, 3), (2, 5), (5, 2), (4, 1)])
 @pytest.mark.parametrize('maximize', [False, True])
 def test_solve_as_by_trying_all(dtype, shape, maximize):
@@ -64,14 +65,67 @@ def test_solve_of_nothing():
     np.testing.assert_array_equal(found.col_to_row, [-1, -1, -1])
 
 
+def test_integers_beyond_float64():
+    p = 2**53
+    cost = np.array([[p + 1, p], [p, p + 1]])
+    assert Assignment().solve(cost).total == 2 * p
+    assert linear_sum_assignment(cost)[1].tolist() == [1, 0]
+    assert Assignment().solve(cost, maximize=True).total == 2 * p + 2
+
+
+@pytest.mark.parametrize('shape', [(7, 7), (200, 200), (150, 220), (220, 150)])
+@pytest.mark.parametrize('maximize', [False, True])
+def test_duals_prove_the_matching(shape, maximize):
+    rng = np.random.default_rng(7)
+    cost, forbidden = rng.random(shape), rng.random(shape) < .3
+    with Assignment() as solver:
+        found = solver.solve(cost, maximize=maximize, forbidden=forbidden, duals=True)
+        again = solver.solve(cost, maximize=maximize, forbidden=forbidden.astype(np.uint8),
+                             start=found, duals=True)
+    left = (cost - found.u[:, None] - found.v) * (-1 if maximize else 1)
+    rows = np.flatnonzero(found.row_to_col >= 0)
+    assert len(rows) == min(shape)
+    assert left[~forbidden].min() > -1e-13
+    assert np.abs(left[rows, found.row_to_col[rows]]).max() < 1e-13
+    assert not forbidden[rows, found.row_to_col[rows]].any()
+    assert found.total == pytest.approx(found.u.sum() + found.v.sum())
+    assert again.total == pytest.approx(found.total)
+
+
+def test_solve_many():
+    rng = np.random.default_rng(8)
+    costs = [rng.random(shape) for shape in ((3, 3), (50, 40), (0, 2), (200, 200))] * 3
+    with libmi.Context(threads=2) as context, Assignment(context=context) as solver:
+        found = solver.solve_many(costs, duals=True)
+        for cost, each in zip(costs, found, strict=True):
+            np.testing.assert_array_equal(each.row_to_col, solver.solve(cost).row_to_col)
+            assert each.total == pytest.approx(each.u.sum() + each.v.sum(), abs=1e-12)
+        stack = rng.integers(0, 9, (5, 4, 6))
+        assert [m.total for m in solver.solve_many(stack)] == [best(c) for c in stack]
+        assert solver.solve_many([]) == []
+        costs[5] = np.full((2, 2), INF)
+        with pytest.raises(libmi.InfeasibleError, match='problem 5: every matching'):
+            solver.solve_many(costs)
+        with pytest.raises(libmi.ShapeError, match=r'costs\[1\]'):
+            solver.solve_many([np.eye(2), np.zeros(3)])
+
+
 def test_solve_refuses():
     solver = Assignment()
     with pytest.raises(libmi.NumericError, match=r'cost\[1\]\[0\] is nan'):
         solver.solve(np.array([[0, 1], [np.nan, 2]]))
     with pytest.raises(libmi.InfeasibleError):
         solver.solve(np.full((2, 2), INF))
-    with pytest.raises(libmi.DTypeError, match='cost is int64'):
-        solver.solve(np.eye(2, dtype=np.int64))
+    with pytest.raises(libmi.DTypeError, match='cost is int16'):
+        solver.solve(np.eye(2, dtype=np.int16))
+    with pytest.raises(libmi.NumericError, match='exceeds int64'):
+        solver.solve(np.full((2, 2), 2**63 - 1))
+    with pytest.raises(libmi.ShapeError, match='forbidden'):
+        solver.solve(np.eye(2), forbidden=np.zeros((2, 3), bool))
+    with pytest.raises(libmi.ArgumentError, match='duals=True'):
+        solver.solve(np.eye(2), start=solver.solve(np.eye(2)))
+    with pytest.raises(libmi.NumericError, match=r'start_v\[0\] is nan'):
+        solver.solve(np.eye(2), start=(np.zeros(2), np.full(2, np.nan)))
     with pytest.raises(libmi.ShapeError):
         solver.solve(np.zeros(3))
     assert solver.solve(np.eye(2)).total == 0
@@ -241,6 +295,27 @@ def test_as_scipy():
         else:
             assert found == pytest.approx(answers[-1], abs=1e-6)
     assert 'infeasible' in answers
+
+
+def test_as_scipy_on_ten_thousand():
+    theirs = pytest.importorskip('scipy.optimize').linear_sum_assignment
+    rng = np.random.default_rng(9)
+    with Assignment() as solver:
+        for n in range(10_000):
+            rows, cols = rng.integers(1, 25 if n % 20 else 200, 2)
+            shape = (rows, rows) if n % 3 == 0 else (rows, cols)
+            cost = (rng.random(shape), rng.integers(0, 20, shape).astype(float),
+                    np.exp(rng.normal(0, 4, shape)), rng.random(shape[0])[:, None] +
+                    rng.random(shape[1]) + 1e-6 * rng.random(shape))[n % 4]
+            if n % 7 == 0:
+                cost[rng.random(shape) < .2] = INF
+            try:
+                expected = cost[theirs(cost)].sum()
+            except ValueError:
+                with pytest.raises(libmi.InfeasibleError):
+                    solver.solve(cost)
+            else:
+                assert solver.solve(cost).total == pytest.approx(expected, rel=1e-12)
 
 
 def test_as_scipy_where_the_optimum_is_alone():

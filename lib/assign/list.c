@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The cheapest columns of a row. */
+#include "solver.h"
+
+#include <math.h>
+#include <string.h>
+
+#define FEW 8       /* a list with fewer is soon used up */
+#define QUANTILE 12 /* so many classes have a column below the first bound */
+
+/* The k-th least, from 0; the numbers are moved. C. Hoare, "Algorithm 65: Find", CACM 4, 1961. */
+static double find(double *x, int64_t n, int64_t k) {
+    int64_t low = 0, high = n - 1;
+    while (low < high) {
+        const double pivot = x[low + (high - low) / 2];
+        int64_t i = low, j = high;
+        while (i <= j) {
+            while (x[i] < pivot)
+                i++;
+            while (pivot < x[j])
+                j--;
+            if (i <= j) {
+                const double t = x[i];
+                x[i++] = x[j];
+                x[j--] = t;
+            }
+        }
+        if (k <= j)
+            high = j;
+        else if (k >= i)
+            low = i;
+        else
+            break;
+    }
+    return x[k];
+}
+
+double mi__list_bound(double *low, double *least) {
+    const double bound = find(low, MI__CLASSES, QUANTILE - 1);
+    *least = find(low, QUANTILE, 0);
+    return bound;
+}
+
+static double worth(const mi__solver *s, const double *cost, int32_t j) {
+    return s->costs.factor * cost[j] + s->price[j];
+}
+
+/* Lists the columns of s->some that are worth less than `limit`; how many that are. Those that are
+ * worth the same are moved to the front there. */
+static int64_t split(mi__solver *s, mi__list *list, const double *cost, int64_t count, double limit,
+                     int64_t *equals) {
+    int64_t less = 0;
+    *equals = 0;
+    for (int64_t t = 0; t < count; t++) {
+        const int32_t j = s->some[t];
+        const double w = worth(s, cost, j);
+        if (w < limit) {
+            if (less < MI__LIST)
+                list->at[less] = j;
+            less++;
+        } else if (w == limit)
+            s->some[(*equals)++] = j;
+    }
+    return less;
+}
+
+/* There are too many that are worth `limit` at most: lists those that are worth less, or, if these
+ * are too many, less than the MI__LIST-th. Then equals from a place of the row's own on, lest all
+ * rows list the same few. */
+static void cut(mi__solver *s, mi__list *list, int64_t i, const double *cost, int64_t count,
+                double limit) {
+    int64_t equals, less = 0;
+    for (int64_t t = 0; t < count; t++)
+        less += worth(s, cost, s->some[t]) < limit;
+    if (less > MI__LIST) {
+        for (int64_t t = 0; t < count; t++)
+            s->open[t] = worth(s, cost, s->some[t]);
+        limit = find(s->open, count, MI__LIST - 1);
+    }
+    less = split(s, list, cost, count, limit, &equals);
+    int64_t t = equals > 0 ? (int64_t)((uint64_t)i * 2654435761u % (uint64_t)equals) : 0;
+    for (; less < MI__LIST; t = t + 1 < equals ? t + 1 : 0)
+        list->at[less++] = s->some[t];
+    list->count = MI__LIST;
+    list->bound = limit;
+}
+
+/* Lists what is worth `limit` at most; how many that were. */
+static int64_t list_below(mi__solver *s, int64_t i, const double *cost, double limit) {
+    mi__list *list = mi__list_of(s, i);
+    const int64_t found = s->k->row_below(s->cols, s->costs.factor, cost, s->price, limit, s->some);
+    if (found > MI__LIST)
+        cut(s, list, i, cost, found, limit);
+    else {
+        memcpy(list->at, s->some, (size_t)found * sizeof *s->some);
+        list->count = (int32_t)found;
+        list->bound = limit;
+    }
+    for (int32_t t = 0; t < list->count; t++)
+        list->cost[t] = s->costs.factor * cost[list->at[t]];
+    return found;
+}
+
+void mi__list_make(mi__solver *s, int64_t i) {
+    mi__list *list = mi__list_of(s, i);
+    const double *cost = mi__row(s, i);
+    list->made = s->searches;
+    if (s->cols <= MI__LIST) {
+        list_below(s, i, cost, INFINITY);
+        return;
+    }
+    if (list->gap > 0) { /* most often the costs above the last bound are as dense as below */
+        const int64_t found = list_below(s, i, cost, list->bound + list->gap);
+        if (found > MI__LIST)
+            list->gap /= 2;
+        if (found >= FEW)
+            return;
+        list->gap *= 2;
+    }
+    double low[MI__CLASSES], least;
+    s->k->row_classes(s->cols, s->costs.factor, cost, s->price, low);
+    list_below(s, i, cost, mi__list_bound(low, &least));
+    list->gap = list->bound - least;
+}
+
+void mi__lists_forget(mi__solver *s) {
+    for (int64_t i = 0; i <= s->rows && !s->dense; i++) {
+        s->list[i].bound = -INFINITY;
+        s->list[i].gap = 0;
+        s->list[i].made = 0;
+        s->list[i].count = 0;
+    }
+}
+
+/* What a list tells of its row's two least, in its order; whether it does. */
+static bool look_listed(const mi__solver *s, const mi__list *list, mi__bid *bid) {
+    double least = INFINITY, second = INFINITY;
+    int32_t where = -1;
+    for (int32_t t = 0; t < list->count; t++) {
+        const double w = list->cost[t] + s->price[list->at[t]];
+        if (w < least) {
+            second = least;
+            least = w;
+            where = t;
+        } else if (w < second || w == least) {
+            second = w;
+            if (w == least && where >= 0 && s->owner[list->at[where]] >= 0 &&
+                s->owner[list->at[t]] < 0)
+                where = t;
+        }
+    }
+    if (second > list->bound)
+        return false;
+    *bid = (mi__bid){least, second, where < 0 ? INFINITY : list->cost[where],
+                     where < 0 ? -1 : list->at[where]};
+    return true;
+}
+
+static mi__bid look_whole(mi__solver *s, int64_t i) {
+    const double *cost = mi__row(s, i), factor = s->costs.factor;
+    mi__bid bid = {.at = -1, .cost = INFINITY};
+    s->k->row_two(s->cols, factor, cost, s->price, &bid.least, &bid.second);
+    if (bid.least == INFINITY)
+        return bid;
+    int64_t j = s->k->row_first(s->cols, factor, cost, s->price, bid.least, 0);
+    if (bid.second == bid.least)
+        for (int64_t other = j; other < s->cols;
+             other = s->k->row_first(s->cols, factor, cost, s->price, bid.least, other + 1))
+            if (s->owner[other] < 0) {
+                j = other;
+                break;
+            }
+    bid.at = (int32_t)j;
+    bid.cost = factor * cost[j];
+    return bid;
+}
+
+mi__bid mi__look(mi__solver *s, int64_t i) {
+    if (s->dense)
+        return look_whole(s, i);
+    mi__bid bid;
+    while (!look_listed(s, mi__list_of(s, i), &bid))
+        mi__list_make(s, i); /* has QUANTILE or FEW of them, so that it tells the two least */
+    return bid;
+}

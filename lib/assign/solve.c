@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The phases of a solution, each for what the ones before have left. */
+#include "solver.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+#define EASY 4           /* the first look may leave one row in so many */
+#define STALLED 8        /* prices are far off if reductions leave more than one in so many */
+#define GREEDY_ROWS 24   /* fewer are matched sooner than better prices are found */
+#define STUCK_ROWS 64    /* the same for auctions, where reductions leave most rows, */
+#define AUCTION_ROWS 160 /* and where they leave some */
+
+/* Prices with which the least that each column is worth is 0, as the reduction of columns has it.
+ */
+static void price_by_columns(mi__solver *s) {
+    for (int64_t j = 0; j < s->cols; j++)
+        s->price[j] = INFINITY;
+    for (int64_t i = 0; i < s->rows; i++)
+        s->k->row_lower(s->cols, s->costs.factor, mi__row(s, i), s->price);
+    for (int64_t j = 0; j < s->cols; j++)
+        s->price[j] = s->price[j] < INFINITY ? -s->price[j] : 0;
+    mi__lists_forget(s);
+    mi__free_all(s);
+}
+
+static bool stalled(const mi__solver *s, int64_t in) {
+    return s->free_count * in > s->rows;
+}
+
+/* From here on all columns are to be matched: only then prices can be anything. */
+static void find_prices(mi__solver *s) {
+    const bool most = stalled(s, 2);
+    if (s->rows < (most ? GREEDY_ROWS : AUCTION_ROWS))
+        return;
+    s->all = s->cols;
+    if (most) {
+        price_by_columns(s);
+        mi__greedy(s);
+    }
+    if ((!most || stalled(s, STALLED)) && s->rows >= (most ? STUCK_ROWS : AUCTION_ROWS))
+        mi__auction(s);
+}
+
+/* Columns are left with rows that there are, and prices of the others, the least, with 0. */
+void mi__solver_end(mi__solver *s) {
+    double least = INFINITY;
+    for (int64_t j = 0; j < s->cols; j++)
+        least = MI__MIN(s->price[j], least);
+    for (int64_t j = 0; j < s->cols && s->rows < s->cols; j++) {
+        s->price[j] -= least;
+        s->owner[j] = s->owner[j] < s->rows ? s->owner[j] : -1;
+    }
+}
+
+mi_status mi__solve(mi__solver *s, const double *start) {
+    bool large = false;
+    MI__TRY(mi__first_look(s, &large));
+    if (large) {
+        s->costs.factor *= 0x1p-400;
+        mi__lists_forget(s);
+        MI__TRY(mi__first_look(s, &large));
+    }
+    if (start != NULL) {
+        s->all = s->cols;
+        for (int64_t j = 0; j < s->cols; j++) {
+            const double price = fabs(s->costs.factor) * start[j];
+            s->price[j] = s->costs.whole ? ceil(MI__MAX(MI__MIN(price, 0x1p51), -0x1p51)) : price;
+        }
+        mi__lists_forget(s);
+        mi__free_all(s);
+    } else if (s->rows == s->cols && stalled(s, EASY))
+        price_by_columns(s);
+    mi__reduce(s);
+    if (stalled(s, STALLED))
+        find_prices(s);
+    for (int64_t t = 0; t < s->free_count; t++)
+        if (!mi__path(s, s->free[t]))
+            return mi__fail(MI_E_INFEASIBLE,
+                            "every matching has a forbidden pair: %" PRId64 " %s, the one at "
+                            "%" PRId32 " among them, have %" PRId64 " allowed %s in all",
+                            s->stuck + 1, s->costs.swapped ? "columns" : "rows", s->free[t],
+                            s->stuck, s->costs.swapped ? "rows" : "columns");
+    return MI_OK;
+}
