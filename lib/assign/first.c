@@ -15,6 +15,27 @@ static mi_status complain(const mi__solver *s, int64_t i, int64_t j) {
                     s->costs.factor > 0 ? '+' : '-');
 }
 
+/* Row i: its least, and what is wrong with it. */
+static mi_status look_at(mi__solver *s, int64_t i, const double *cost, double *least, bool *large) {
+    int64_t wrong;
+    return s->k->row_look(s->cols, s->costs.factor, cost, least) ||
+                   mi__costs_check(&s->costs, s->cols, cost, &wrong, large)
+               ? MI_OK
+               : complain(s, i, wrong);
+}
+
+mi_status mi__gather_small(mi__solver *s, mi__small *p, bool *large) {
+    double least;
+    for (int64_t i = 0; i < s->rows; i++) {
+        const double *cost = mi__row(s, i);
+        double *line = p->cost + i * MI__SMALL;
+        MI__TRY(look_at(s, i, cost, &least, large));
+        for (int64_t j = 0; j < MI__SMALL; j++)
+            line[j] = j < s->cols ? s->costs.factor * cost[j] : INFINITY;
+    }
+    return MI_OK;
+}
+
 static mi_status look(mi__solver *s, bool *large) {
     memset(s->open, 0, (size_t)s->cols * sizeof *s->open);
     mi__free_all(s);
@@ -22,10 +43,7 @@ static mi_status look(mi__solver *s, bool *large) {
     for (int64_t i = 0; i < s->rows; i++) {
         const double *cost = mi__row(s, i), factor = s->costs.factor;
         double least;
-        int64_t wrong;
-        if (!s->k->row_look(s->cols, factor, cost, &least) &&
-            !mi__costs_check(&s->costs, s->cols, cost, &wrong, large))
-            return complain(s, i, wrong);
+        MI__TRY(look_at(s, i, cost, &least, large));
         const int64_t j = s->k->row_first(s->cols, factor, cost, s->open, least, 0);
         if (j < s->cols && least < INFINITY) {
             mi__take(s, (int32_t)i, (int32_t)j, factor * cost[j]);

@@ -101,7 +101,24 @@ static int64_t list_below(mi__solver *s, int64_t i, const double *cost, double l
     return found;
 }
 
-void mi__list_make(mi__solver *s, int64_t i) {
+/* Where most classes have the same least, as in a table of zeros, or of pairs that never met: what
+ * is worth less, if that tells the two least. */
+static bool list_below_ties(mi__solver *s, int64_t i, const double *cost, const double *low,
+                            double limit) {
+    int ties = 0;
+    for (int k = 0; k < MI__CLASSES; k++)
+        ties += low[k] == limit;
+    if (ties < MI__CLASSES / 2)
+        return false;
+    list_below(s, i, cost, nextafter(limit, -INFINITY));
+    mi__list *list = mi__list_of(s, i);
+    if (list->count == MI__LIST || list->count < 2)
+        return false;
+    list->bound = limit;
+    return true;
+}
+
+void mi__list_make(mi__solver *s, int64_t i, bool ties) {
     mi__list *list = mi__list_of(s, i);
     const double *cost = mi__row(s, i);
     list->made = s->searches;
@@ -109,7 +126,8 @@ void mi__list_make(mi__solver *s, int64_t i) {
         list_below(s, i, cost, INFINITY);
         return;
     }
-    if (list->gap > 0) { /* most often the costs above the last bound are as dense as below */
+    if (list->gap > 0 &&
+        !ties) { /* most often the costs above the last bound are as dense as below */
         const int64_t found = list_below(s, i, cost, list->bound + list->gap);
         if (found > MI__LIST)
             list->gap /= 2;
@@ -119,7 +137,9 @@ void mi__list_make(mi__solver *s, int64_t i) {
     }
     double low[MI__CLASSES], least;
     s->k->row_classes(s->cols, s->costs.factor, cost, s->price, low);
-    list_below(s, i, cost, mi__list_bound(low, &least));
+    const double limit = mi__list_bound(low, &least);
+    if (ties || !list_below_ties(s, i, cost, low, limit))
+        list_below(s, i, cost, limit);
     list->gap = list->bound - least;
 }
 
@@ -180,6 +200,6 @@ mi__bid mi__look(mi__solver *s, int64_t i) {
         return look_whole(s, i);
     mi__bid bid;
     while (!look_listed(s, mi__list_of(s, i), &bid))
-        mi__list_make(s, i); /* has QUANTILE or FEW of them, so that it tells the two least */
+        mi__list_make(s, i, false); /* has enough of them to tell the two least */
     return bid;
 }

@@ -121,7 +121,7 @@ static void reach_row(mi__solver *s, search *q, int32_t i, double base) {
         return;
     q->costless |= i >= s->rows;
     if (mi__list_of(s, i)->count == 0)
-        mi__list_make(s, i);
+        mi__list_make(s, i, true);
     mi__reach *r = &s->reach[q->reached++];
     *r = (mi__reach){.base = base, .row = i};
     reach_list(s, q, r);
@@ -134,7 +134,7 @@ static void reach_further(mi__solver *s, search *q) {
     for (int64_t t = 1; t < q->reached; t++)
         r = s->reach[t].bound < r->bound ? s->reach + t : r;
     if (mi__list_of(s, r->row)->made < s->searches) {
-        mi__list_make(s, r->row);
+        mi__list_make(s, r->row, true);
         reach_list(s, q, r);
     } else
         reach_whole(s, q, r);

@@ -53,7 +53,39 @@ void mi__solver_end(mi__solver *s) {
     }
 }
 
+static mi_status infeasible(const mi__solver *s, int64_t row, int64_t stuck) {
+    return mi__fail(MI_E_INFEASIBLE,
+                    "every matching has a forbidden pair: %" PRId64 " %s, the one at %" PRId64
+                    " among them, have %" PRId64 " allowed %s in all",
+                    stuck + 1, s->costs.swapped ? "columns" : "rows", row, stuck,
+                    s->costs.swapped ? "rows" : "columns");
+}
+
+/* A few columns: their rows are gathered, and solved in one go. */
+static mi_status solve_small(mi__solver *s) {
+    mi__small p = {.rows = s->rows, .cols = s->cols};
+    bool large = false;
+    MI__TRY(mi__gather_small(s, &p, &large));
+    if (large) {
+        s->costs.factor *= 0x1p-400;
+        MI__TRY(mi__gather_small(s, &p, &large));
+    }
+    if (!s->k->assign_small(&p))
+        return infeasible(s, p.row, p.stuck);
+    for (int64_t i = 0; i < s->rows; i++) {
+        s->match[i] = p.match[i];
+        s->paid[i] = p.cost[i * MI__SMALL + p.match[i]];
+    }
+    for (int64_t j = 0; j < s->cols; j++) {
+        s->owner[j] = p.owner[j];
+        s->price[j] = p.price[j];
+    }
+    return MI_OK;
+}
+
 mi_status mi__solve(mi__solver *s, const double *start) {
+    if (s->cols <= MI__SMALL) /* even a good start would not pay */
+        return solve_small(s);
     bool large = false;
     MI__TRY(mi__first_look(s, &large));
     if (large) {
@@ -76,10 +108,6 @@ mi_status mi__solve(mi__solver *s, const double *start) {
         find_prices(s);
     for (int64_t t = 0; t < s->free_count; t++)
         if (!mi__path(s, s->free[t]))
-            return mi__fail(MI_E_INFEASIBLE,
-                            "every matching has a forbidden pair: %" PRId64 " %s, the one at "
-                            "%" PRId32 " among them, have %" PRId64 " allowed %s in all",
-                            s->stuck + 1, s->costs.swapped ? "columns" : "rows", s->free[t],
-                            s->stuck, s->costs.swapped ? "rows" : "columns");
+            return infeasible(s, s->free[t], s->stuck);
     return MI_OK;
 }

@@ -101,8 +101,8 @@ const double *mi__row(mi__solver *s, int64_t i);
 
 /* -- list.c */
 
-/* Reads row i and lists its cheapest columns. */
-void mi__list_make(mi__solver *s, int64_t i);
+/* Reads row i and lists its cheapest columns; with `ties` also where many are worth the same. */
+void mi__list_make(mi__solver *s, int64_t i, bool ties);
 void mi__lists_forget(mi__solver *s);
 /* A bound that lets enough columns through, from the least of each class, which are moved; and the
  * least of all. */
@@ -114,6 +114,8 @@ mi__bid mi__look(mi__solver *s, int64_t i);
 /* Looks at all costs: whether they are good, and `*large` if sums of them may overflow. Rows take
  * their cheapest columns, at prices of 0. */
 mi_status mi__first_look(mi__solver *s, bool *large);
+/* The same for a few columns: their costs, times factor. */
+mi_status mi__gather_small(mi__solver *s, mi__small *p, bool *large);
 
 /* -- bid.c */
 

@@ -12,12 +12,12 @@ static bool row_look(int64_t n, double factor, const double *cost, double *least
     return fine;
 }
 
-static void row_lower(int64_t n, double factor, const double *cost, double *low) {
+ALWAYS_INLINE void row_lower(int64_t n, double factor, const double *cost, double *low) {
     for (int64_t j = 0; j < n; j++)
         low[j] = factor * cost[j] < low[j] ? factor * cost[j] : low[j];
 }
 
-static void row_two(int64_t n, double factor, const double *cost, const double *price,
+ALWAYS_INLINE void row_two(int64_t n, double factor, const double *cost, const double *price,
                     double *least, double *second) {
     *least = *second = INFINITY;
     for (int64_t j = 0; j < n; j++) {
@@ -30,7 +30,7 @@ static void row_two(int64_t n, double factor, const double *cost, const double *
     }
 }
 
-static int64_t row_first(int64_t n, double factor, const double *cost, const double *price,
+ALWAYS_INLINE int64_t row_first(int64_t n, double factor, const double *cost, const double *price,
                          double value, int64_t begin) {
     int64_t j = begin;
     while (j < n && !(factor * cost[j] + price[j] == value))
@@ -57,7 +57,7 @@ static int64_t row_below(int64_t n, double factor, const double *cost, const dou
     return count;
 }
 
-static double row_relax(int64_t n, double factor, const double *cost, const double *price,
+ALWAYS_INLINE double row_relax(int64_t n, double factor, const double *cost, const double *price,
                         double base, double row, double *far, double *before) {
     double least = INFINITY;
     for (int64_t j = 0; j < n; j++) {

@@ -64,7 +64,7 @@ static int64_t row_below(int64_t n, double factor, const double *cost, const dou
 }
 
 /* The least of w, where it is first, and the least of all others. */
-static void row_two(int64_t n, double factor, const double *cost, const double *price,
+ALWAYS_INLINE void row_two(int64_t n, double factor, const double *cost, const double *price,
                     double *out_least, double *out_second) {
     const wide f = wide_of(factor);
     wide one[2], two[2];
@@ -105,7 +105,7 @@ static void row_two(int64_t n, double factor, const double *cost, const double *
 }
 
 /* The first place of w == value from `begin` on; n if there is none. */
-static int64_t row_first(int64_t n, double factor, const double *cost, const double *price,
+ALWAYS_INLINE int64_t row_first(int64_t n, double factor, const double *cost, const double *price,
                          double value, int64_t begin) {
     const wide f = wide_of(factor), v = wide_of(value);
     int64_t j = begin;
@@ -150,7 +150,7 @@ static bool row_look(int64_t n, double factor, const double *cost, double *out_l
 }
 
 /* low = min(low, factor cost). */
-static void row_lower(int64_t n, double factor, const double *cost, double *low) {
+ALWAYS_INLINE void row_lower(int64_t n, double factor, const double *cost, double *low) {
     const wide f = wide_of(factor);
     int64_t j = 0;
     for (; j + WIDE <= n; j += WIDE)
@@ -160,7 +160,7 @@ static void row_lower(int64_t n, double factor, const double *cost, double *low)
 }
 
 /* far = min(far, base + w), before = row where that is less; the least of far. */
-static double row_relax(int64_t n, double factor, const double *cost, const double *price,
+ALWAYS_INLINE double row_relax(int64_t n, double factor, const double *cost, const double *price,
                         double base, double row, double *far, double *before) {
     const wide f = wide_of(factor), b = wide_of(base), r = wide_of(row);
     wide low = wide_of(INFINITY);

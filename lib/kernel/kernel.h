@@ -64,6 +64,18 @@ typedef struct mi__tiles {
 #define MI__CLASSES 32
 #define MI__LARGE_COST 1e200 /* sums of greater costs might overflow */
 
+/* A whole problem of at most MI__SMALL columns, and no more rows. */
+#define MI__SMALL 16
+
+typedef struct mi__small {
+    int64_t rows, cols;
+    double cost[MI__SMALL * MI__SMALL]; /* [rows][MI__SMALL], infinite beyond cols */
+    double price[MI__SMALL];            /* of columns, see lib/assign/solver.h */
+    int32_t owner[MI__SMALL], match[MI__SMALL];
+    int32_t row;   /* one that can't be matched, */
+    int64_t stuck; /* for it and so many others have only so many columns */
+} mi__small;
+
 /* Pairs of samples: rows first to last - 1 of a, each with its own row of b and with `k` others,
  * shift[t] rows further on, modulo n. */
 typedef struct mi__pairing {
@@ -277,6 +289,8 @@ typedef struct mi__kernels {
     /* Where base + w < far and limit, in rising order; how many. `at` has room for n. */
     int64_t (*row_closer)(int64_t n, double factor, const double *cost, const double *price,
                           double base, double limit, const double *far, int32_t *at);
+    /* From `cost`: the rest. False if there is no matching. */
+    bool (*assign_small)(mi__small *p);
 } mi__kernels;
 
 extern const mi__kernels mi__kernels_f64;       /* the reference in double */

@@ -3,7 +3,6 @@
 #include "template.h"
 
 #include "activation_tmpl.c"
-#include "assign_plain_tmpl.c"
 #include "joint_plain_tmpl.c"
 #include "tree_plain_tmpl.c"
 #include "columns_tmpl.c"
@@ -18,6 +17,10 @@
 #include "update_tmpl.c"
 
 #include "softmax_tmpl.c"
+
+#include "assign_plain_tmpl.c"
+
+#include "assign_small_tmpl.c"
 
 #include "conv_tmpl.c"
 

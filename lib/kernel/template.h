@@ -84,5 +84,5 @@ static inline void fetch_ahead(const real *p, int64_t count) {
         .within = count_within, .sift = sift, .gap_square = gap_square, .recentre = recentre,      \
         .highest = highest, .row_look = row_look, .row_lower = row_lower, .row_two = row_two,      \
         .row_first = row_first, .row_classes = row_classes, .row_below = row_below,                \
-        .row_relax = row_relax, .row_closer = row_closer,                                          \
+        .row_relax = row_relax, .row_closer = row_closer, .assign_small = assign_small,            \
     }

@@ -45,6 +45,8 @@
 
 #include "assign_tmpl.c"
 
+#include "assign_small_tmpl.c"
+
 #include "sieve_tmpl.c"
 
 #include "tree_tmpl.c"
