@@ -24,8 +24,7 @@ struct mi_assign {
     int32_t workers;
 };
 
-/* -- arguments ----------------------------------------------------------------------------------
- */
+/* -- arguments --------------------------------------------------------------------------------- */
 
 static bool is_whole(int32_t type) {
     return type == MI_ASSIGN_I64 || type == MI_ASSIGN_I32;
@@ -76,8 +75,7 @@ static mi_status check(mi_assign_io *io) {
                                : check_start("start_v", io->cols, io->start_v);
 }
 
-/* -- costs --------------------------------------------------------------------------------------
- */
+/* -- costs ------------------------------------------------------------------------------------- */
 
 static bool allowed(const mi_assign_io *io, int64_t i, int64_t j) {
     return io->forbidden == NULL || !io->forbidden[i * io->ld_forbidden + j];
@@ -125,8 +123,7 @@ static mi_status mask(mi__solver *s, const mi_assign_io *io, mi__costs *c) {
     return MI_OK;
 }
 
-/* -- one problem --------------------------------------------------------------------------------
- */
+/* -- one problem ------------------------------------------------------------------------------- */
 
 /* a + b for a total. */
 static bool add(int64_t a, int64_t b, int64_t *sum) {
@@ -284,8 +281,7 @@ mi_status mi_assign_solve_i32(mi_assign *assign, int64_t rows, int64_t cols, con
     return solve_simply(assign, io, NULL, total);
 }
 
-/* -- many problems ------------------------------------------------------------------------------
- */
+/* -- many problems ----------------------------------------------------------------------------- */
 
 typedef struct many {
     mi_assign *assign;
@@ -356,8 +352,7 @@ mi_status mi_assign_solve_many(mi_assign *assign, int64_t count, mi_assign_io *i
                                     first->failed, first->message);
 }
 
-/* -- life ---------------------------------------------------------------------------------------
- */
+/* -- life -------------------------------------------------------------------------------------- */
 
 mi_status mi_assign_create(mi_context *context, mi_assign **out) {
     MI__NEED(out);

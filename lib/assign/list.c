@@ -126,8 +126,8 @@ void mi__list_make(mi__solver *s, int64_t i, bool ties) {
         list_below(s, i, cost, INFINITY);
         return;
     }
-    if (list->gap > 0 &&
-        !ties) { /* most often the costs above the last bound are as dense as below */
+    if (list->gap > 0 && !ties) {
+        /* most often what is worth more than the last bound is as dense as what is worth less */
         const int64_t found = list_below(s, i, cost, list->bound + list->gap);
         if (found > MI__LIST)
             list->gap /= 2;
@@ -152,7 +152,7 @@ void mi__lists_forget(mi__solver *s) {
     }
 }
 
-/* What a list tells of its row's two least, in its order; whether it does. */
+/* The row's two least in a list, in its order; whether all others are sure to be worth more. */
 static bool look_listed(const mi__solver *s, const mi__list *list, mi__bid *bid) {
     double least = INFINITY, second = INFINITY;
     int32_t where = -1;
@@ -169,11 +169,9 @@ static bool look_listed(const mi__solver *s, const mi__list *list, mi__bid *bid)
                 where = t;
         }
     }
-    if (second > list->bound)
-        return false;
     *bid = (mi__bid){least, second, where < 0 ? INFINITY : list->cost[where],
                      where < 0 ? -1 : list->at[where]};
-    return true;
+    return second <= list->bound;
 }
 
 static mi__bid look_whole(mi__solver *s, int64_t i) {
@@ -199,7 +197,9 @@ mi__bid mi__look(mi__solver *s, int64_t i) {
     if (s->dense)
         return look_whole(s, i);
     mi__bid bid;
-    while (!look_listed(s, mi__list_of(s, i), &bid))
-        mi__list_make(s, i, false); /* has enough of them to tell the two least */
+    if (!look_listed(s, mi__list_of(s, i), &bid)) {
+        mi__list_make(s, i, false); /* has enough of them, so that now it is sure */
+        look_listed(s, mi__list_of(s, i), &bid);
+    }
     return bid;
 }

@@ -16,8 +16,7 @@ typedef struct search {
     bool costless;                           /* a row that costs nothing was reached */
 } search;
 
-/* -- whole rows: every step takes time in proportion to the columns -----------------------------
- */
+/* -- whole rows: every step takes time in proportion to the columns ---------------------------- */
 
 static bool search_whole(mi__solver *s, int32_t row, search *q) {
     const int64_t n = s->cols;
@@ -173,8 +172,7 @@ static void clear_lists(mi__solver *s, const search *q) {
         s->far[s->touched[t]] = INFINITY;
 }
 
-/* -- both ---------------------------------------------------------------------------------------
- */
+/* -- both -------------------------------------------------------------------------------------- */
 
 /* Along the path each row takes the column that it reaches next. */
 static void swap(mi__solver *s, int32_t row, int32_t j) {

@@ -11,8 +11,7 @@
 #define STUCK_ROWS 64    /* the same for auctions, where reductions leave most rows, */
 #define AUCTION_ROWS 160 /* and where they leave some */
 
-/* Prices with which the least that each column is worth is 0, as the reduction of columns has it.
- */
+/* Prices with which the least that a column is worth is 0: Jonker and Volgenant's reduction. */
 static void price_by_columns(mi__solver *s) {
     for (int64_t j = 0; j < s->cols; j++)
         s->price[j] = INFINITY;
@@ -96,7 +95,7 @@ mi_status mi__solve(mi__solver *s, const double *start) {
     if (start != NULL) {
         s->all = s->cols;
         for (int64_t j = 0; j < s->cols; j++) {
-            const double price = fabs(s->costs.factor) * start[j];
+            const double price = -s->costs.factor * start[j];
             s->price[j] = s->costs.whole ? ceil(MI__MAX(MI__MIN(price, 0x1p51), -0x1p51)) : price;
         }
         mi__lists_forget(s);

@@ -31,7 +31,6 @@ typedef struct mi__list {
 typedef struct mi__reach {
     double bound, base;
     int32_t row;
-    bool whole;
 } mi__reach;
 
 typedef struct mi__entry {
@@ -138,8 +137,7 @@ bool mi__path(mi__solver *s, int32_t row);
 
 /* -- solve.c */
 
-/* `start`: [cols] prices of a similar problem, in the caller's scale; or NULL. MI_E_NUMERIC,
- * MI_E_INFEASIBLE. */
+/* `start`: [cols] duals of a similar problem, or NULL. MI_E_NUMERIC, MI_E_INFEASIBLE. */
 mi_status mi__solve(mi__solver *s, const double *start);
 /* At the very end. */
 void mi__solver_end(mi__solver *s);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "../../lib/assign/solver.h"
 #include "../../lib/base/random.h"
-#include "../../lib/kernel/kernel.h"
 #include "unit.h"
 
 #include <stdbool.h>
@@ -14,8 +14,7 @@
             ck_abort_msg("%s", #condition);                                                        \
     } while (0)
 
-/* -- every matching -----------------------------------------------------------------------------
- */
+/* -- every matching ---------------------------------------------------------------------------- */
 
 /* The least total over all subsets of columns that the first rows may have taken, row by row; of
  * integers, exactly. INT64_MAX: no matching is allowed. */
@@ -46,8 +45,7 @@ static int64_t brute_force(int64_t rows, int64_t cols, const int64_t *cost,
     return least == INT64_MAX || goal == MI_ASSIGN_MINIMIZE ? least : -least;
 }
 
-/* -- what every solution has --------------------------------------------------------------------
- */
+/* -- what every solution has ------------------------------------------------------------------- */
 
 /* A cost as the problem means it; infinite, with the goal's sign, where a pair is forbidden. */
 static double cost_of(const mi_assign_io *io, int64_t i, int64_t j) {
@@ -101,8 +99,7 @@ static void check_solution(const mi_assign_io *io, double slack) {
                   sum);
 }
 
-/* -- small problems, in every type --------------------------------------------------------------
- */
+/* -- small problems, in every type ------------------------------------------------------------- */
 
 typedef struct outputs {
     int64_t forth[MOST], back[MOST];
@@ -260,8 +257,7 @@ START_TEST(test_sums_that_overflow) {
 }
 END_TEST
 
-/* -- integers that float64 can't hold ------------------------------------------------------------
- */
+/* -- integers that float64 can't hold ---------------------------------------------------------- */
 
 START_TEST(test_integers_are_exact) {
     const int64_t p = (int64_t)1 << 53;
@@ -314,8 +310,7 @@ START_TEST(test_integers_are_exact) {
 }
 END_TEST
 
-/* -- large problems of every kind ----------------------------------------------------------------
- */
+/* -- large problems of every kind -------------------------------------------------------------- */
 
 typedef enum family {
     UNIFORM,
@@ -518,8 +513,34 @@ START_TEST(test_warm_start) {
 }
 END_TEST
 
-/* -- many ----------------------------------------------------------------------------------------
- */
+/* From its own duals nothing is left to find: prices stay, whether the least or the greatest total
+ * is wanted. */
+START_TEST(test_a_good_start_is_kept) {
+    enum { N = 200 };
+    for (int goal = 0; goal < 2; goal++) {
+        problem p = make(UNIFORM, N, N);
+        mi__costs costs = {.data = p.cost, .ld = N, .rows = N, .cols = N, .factor = 1 - 2 * goal};
+        mi__solver s = {.k = mi__kernels_select()};
+        mi_assign *assign;
+        OK(mi_assign_create(NULL, &assign));
+        p.io.goal = goal;
+        OK(mi_assign_solve(assign, &p.io));
+        OK(mi__context_take(NULL, &s.context));
+        OK(mi__solver_begin(&s, &costs));
+        OK(mi__solve(&s, p.io.v));
+        for (int i = 0; i < N; i++) {
+            ck_assert_int_eq(s.match[i], p.io.row_to_col[i]);
+            ck_assert(fabs(s.price[i] + costs.factor * p.io.v[i]) < 1e-13);
+        }
+        mi__solver_release(&s);
+        mi_context_destroy(s.context);
+        mi_assign_destroy(assign);
+        unmake(&p);
+    }
+}
+END_TEST
+
+/* -- many -------------------------------------------------------------------------------------- */
 
 START_TEST(test_many) {
     enum { COUNT = 23 };
@@ -563,8 +584,7 @@ START_TEST(test_many) {
 }
 END_TEST
 
-/* -- the borders ---------------------------------------------------------------------------------
- */
+/* -- the borders ------------------------------------------------------------------------------- */
 
 START_TEST(test_empty) {
     mi_assign *assign;
@@ -685,8 +705,7 @@ START_TEST(test_refuses) {
 }
 END_TEST
 
-/* -- kernels --------------------------------------------------------------------------------------
- */
+/* -- kernels ----------------------------------------------------------------------------------- */
 
 /* Every table finds the same bits as the reference, with ties and infinities, at every length. */
 START_TEST(test_rows) {
@@ -756,5 +775,5 @@ END_TEST
 
 UNIT_MAIN("assign", test_every_rectangle, test_forbidden, test_scales, test_decades,
           test_sums_that_overflow, test_integers_are_exact, test_families, test_properties,
-          test_warm_start, test_many, test_empty, test_ties_are_stable, test_infeasible_ends,
-          test_refuses, test_rows)
+          test_warm_start, test_a_good_start_is_kept, test_many, test_empty, test_ties_are_stable,
+          test_infeasible_ends, test_refuses, test_rows)
