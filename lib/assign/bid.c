@@ -33,6 +33,19 @@ void mi__free_all(mi__solver *s) {
     s->free_count = s->all;
 }
 
+void mi__take_free(mi__solver *s) {
+    int64_t kept = 0;
+    for (int64_t t = 0; t < s->free_count; t++) {
+        const int32_t i = s->free[t];
+        const mi__bid bid = mi__look(s, i);
+        if (bid.at >= 0 && s->owner[bid.at] < 0)
+            mi__take(s, i, bid.at, bid.cost);
+        else
+            s->free[kept++] = i;
+    }
+    s->free_count = kept;
+}
+
 /* Jonker and Volgenant's augmenting row reduction, once through the free rows. */
 static void reduce_once(mi__solver *s) {
     int64_t next = 0, kept = 0, looks = (s->all < FEW_ROWS ? 1 : LOOKS) * s->all;

@@ -100,9 +100,11 @@ mi_status mi__solve(mi__solver *s, const double *start) {
         }
         mi__lists_forget(s);
         mi__free_all(s);
+        mi__take_free(s); /* at the best prices rows are not alone: reduction would only stir them */
     } else if (s->rows == s->cols && stalled(s, EASY))
         price_by_columns(s);
-    mi__reduce(s);
+    if (start == NULL || stalled(s, STALLED))
+        mi__reduce(s);
     if (stalled(s, STALLED))
         find_prices(s);
     for (int64_t t = 0; t < s->free_count; t++)

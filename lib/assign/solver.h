@@ -122,6 +122,8 @@ mi_status mi__gather_small(mi__solver *s, mi__small *p, bool *large);
 void mi__free_all(mi__solver *s);
 /* Row i gets column j for `cost`. */
 void mi__take(mi__solver *s, int32_t i, int32_t j, double cost);
+/* Free rows take the columns that they want, where nobody has them. */
+void mi__take_free(mi__solver *s);
 /* Free rows take the columns that they want, raise their prices as far as they can and free their
  * owners, a bounded number of times. */
 void mi__reduce(mi__solver *s);
