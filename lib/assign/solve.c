@@ -100,7 +100,8 @@ mi_status mi__solve(mi__solver *s, const double *start) {
         }
         mi__lists_forget(s);
         mi__free_all(s);
-        mi__take_free(s); /* at the best prices rows are not alone: reduction would only stir them */
+        mi__take_free(
+            s); /* at the best prices rows are not alone: reduction would only stir them */
     } else if (s->rows == s->cols && stalled(s, EASY))
         price_by_columns(s);
     if (start == NULL || stalled(s, STALLED))
