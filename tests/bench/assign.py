@@ -126,7 +126,7 @@ class Ours:
                 raise RuntimeError('libmi failed')
             rows = np.flatnonzero(match >= 0)
             return cost[rows, match[rows]].sum()
-        self.kept.append(given)
+        self.kept += given, match
         return call, total
 
 
