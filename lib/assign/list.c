@@ -2,43 +2,20 @@
 /* The cheapest columns of a row. */
 #include "solver.h"
 
+#include "../base/rank.h"
+
 #include <math.h>
 #include <string.h>
 
 #define FEW 8       /* a list with fewer is soon used up */
 #define QUANTILE 12 /* so many classes have a column below the first bound */
 
-/* The k-th least, from 0; the numbers are moved. C. Hoare, "Algorithm 65: Find", CACM 4, 1961. */
-static double find(double *x, int64_t n, int64_t k) {
-    int64_t low = 0, high = n - 1;
-    while (low < high) {
-        const double pivot = x[low + (high - low) / 2];
-        int64_t i = low, j = high;
-        while (i <= j) {
-            while (x[i] < pivot)
-                i++;
-            while (pivot < x[j])
-                j--;
-            if (i <= j) {
-                const double t = x[i];
-                x[i++] = x[j];
-                x[j--] = t;
-            }
-        }
-        if (k <= j)
-            high = j;
-        else if (k >= i)
-            low = i;
-        else
-            break;
-    }
-    return x[k];
-}
-
 double mi__list_bound(double *low, double *least) {
-    const double bound = find(low, MI__CLASSES, QUANTILE - 1);
-    *least = find(low, QUANTILE, 0);
-    return bound;
+    mi__select(low, MI__CLASSES, QUANTILE - 1);
+    *least = low[0];
+    for (int k = 1; k < QUANTILE; k++)
+        *least = MI__MIN(low[k], *least);
+    return low[QUANTILE - 1];
 }
 
 static double worth(const mi__solver *s, const double *cost, int32_t j) {
@@ -75,7 +52,8 @@ static void cut(mi__solver *s, mi__list *list, int64_t i, const double *cost, in
     if (less > MI__LIST) {
         for (int64_t t = 0; t < count; t++)
             s->open[t] = worth(s, cost, s->some[t]);
-        limit = find(s->open, count, MI__LIST - 1);
+        mi__select(s->open, count, MI__LIST - 1);
+        limit = s->open[MI__LIST - 1];
     }
     less = split(s, list, cost, count, limit, &equals);
     int64_t t = equals > 0 ? (int64_t)((uint64_t)i * 2654435761u % (uint64_t)equals) : 0;
@@ -174,20 +152,24 @@ static bool look_listed(const mi__solver *s, const mi__list *list, mi__bid *bid)
     return second <= list->bound;
 }
 
+int64_t mi__first_of(const mi__solver *s, double factor, const double *cost, const double *price,
+                     double worth) {
+    const int64_t n = s->cols, first = s->k->row_first(n, factor, cost, price, worth, 0);
+    for (int64_t j = first; j < n; j = s->k->row_first(n, factor, cost, price, worth, j + 1))
+        if (s->owner[j] < 0)
+            return j;
+    return first;
+}
+
 static mi__bid look_whole(mi__solver *s, int64_t i) {
     const double *cost = mi__row(s, i), factor = s->costs.factor;
     mi__bid bid = {.at = -1, .cost = INFINITY};
     s->k->row_two(s->cols, factor, cost, s->price, &bid.least, &bid.second);
     if (bid.least == INFINITY)
         return bid;
-    int64_t j = s->k->row_first(s->cols, factor, cost, s->price, bid.least, 0);
-    if (bid.second == bid.least)
-        for (int64_t other = j; other < s->cols;
-             other = s->k->row_first(s->cols, factor, cost, s->price, bid.least, other + 1))
-            if (s->owner[other] < 0) {
-                j = other;
-                break;
-            }
+    const int64_t j = bid.second == bid.least
+                          ? mi__first_of(s, factor, cost, s->price, bid.least)
+                          : s->k->row_first(s->cols, factor, cost, s->price, bid.least, 0);
     bid.at = (int32_t)j;
     bid.cost = factor * cost[j];
     return bid;

@@ -31,13 +31,7 @@ static bool search_whole(mi__solver *s, int32_t row, search *q) {
         q->costless |= i >= s->rows;
         if (least == INFINITY)
             return false;
-        int64_t j = s->k->row_first(n, 1, s->far, s->zero, least, 0);
-        for (int64_t other = j; other < n;
-             other = s->k->row_first(n, 1, s->far, s->zero, least, other + 1))
-            if (s->owner[other] < 0) {
-                j = other;
-                break;
-            }
+        const int64_t j = mi__first_of(s, 1, s->far, s->zero, least);
         if (s->owner[j] < 0) {
             q->limit = least;
             q->end = (int32_t)j;
@@ -51,8 +45,7 @@ static bool search_whole(mi__solver *s, int32_t row, search *q) {
     }
 }
 
-/* -- lists: the same, but a row's further columns wait until what is not listed could be nearest --
- */
+/* -- lists: a row's further columns wait until what is not listed could be nearest ------------- */
 
 static bool before(mi__entry a, mi__entry b) {
     return a.key < b.key || (a.key == b.key && a.at < b.at);

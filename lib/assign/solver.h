@@ -107,6 +107,9 @@ void mi__lists_forget(mi__solver *s);
  * least of all. */
 double mi__list_bound(double *low, double *least);
 mi__bid mi__look(mi__solver *s, int64_t i);
+/* The first column of such a worth, one without an owner if there is one; there is a column. */
+int64_t mi__first_of(const mi__solver *s, double factor, const double *cost, const double *price,
+                     double worth);
 
 /* -- first.c */
 

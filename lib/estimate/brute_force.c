@@ -4,6 +4,8 @@
  * queries goes over a tile of points that stays in the cache. */
 #include "neighbour.h"
 
+#include "../base/rank.h"
+
 #include <float.h>
 #include <string.h>
 

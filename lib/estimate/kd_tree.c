@@ -3,6 +3,8 @@
  * value, so that its depth is the same whatever the points are. */
 #include "neighbour.h"
 
+#include "../base/rank.h"
+
 #include <string.h>
 
 #define BLOCK 64   /* points that a partition looks at without a jump */

@@ -3,35 +3,12 @@
  * half goes, so that each costs O(1). */
 #include "neighbour.h"
 
+#include "../base/rank.h"
+
 #define FEW 32
 
 void mi__least_begin(mi__least *l, int32_t k, double *room) {
     *l = (mi__least){.number = room, .k = k, .bound = HUGE_VAL};
-}
-
-void mi__select(double *x, int64_t n, int64_t rank) {
-    int64_t low = 0, high = n - 1;
-    while (low < high) {
-        const double pivot = x[low + (high - low) / 2];
-        int64_t i = low, j = high;
-        while (i <= j) {
-            while (x[i] < pivot)
-                i++;
-            while (x[j] > pivot)
-                j--;
-            if (i <= j) {
-                const double t = x[i];
-                x[i++] = x[j];
-                x[j--] = t;
-            }
-        }
-        if (rank <= j)
-            high = j;
-        else if (rank >= i)
-            low = i;
-        else
-            return;
-    }
 }
 
 void mi__least_add(mi__least *l, double x) {

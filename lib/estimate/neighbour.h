@@ -97,9 +97,6 @@ mi_status mi__brute_reach(mi_context *ctx, const mi__space *s, const double *rad
 mi_status mi__tree_make(mi_context *ctx, const mi__space *s, int64_t room, mi__tree *out);
 void mi__tree_free(mi_context *ctx, mi__tree *tree);
 
-/* Puts the number of this rank, counted from 0, in its place, lesser ones before it. */
-void mi__select(double *x, int64_t n, int64_t rank);
-
 /* The k least of numbers that come one by one. */
 typedef struct mi__least {
     double *number; /* room for 2 k */
