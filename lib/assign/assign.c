@@ -215,8 +215,19 @@ mi_status mi_assign_solve(mi_assign *assign, mi_assign_io *io) {
     return solve_theirs(&assign->worker->solver, io);
 }
 
-static mi_status solve_simply(mi_assign *assign, mi_assign_io io, double *sum, int64_t *whole) {
+/* One of `sum` and `whole` may be wanted. */
+static mi_status solve_simply(mi_assign *assign, int32_t type, int64_t rows, int64_t cols,
+                              const void *cost, int64_t ld, int32_t goal, int64_t *row_to_col,
+                              int64_t *col_to_row, double *sum, int64_t *whole) {
     MI__NEED(assign);
+    mi_assign_io io = {.rows = rows,
+                       .cols = cols,
+                       .cost = cost,
+                       .ld = ld,
+                       .type = type,
+                       .goal = goal,
+                       .row_to_col = row_to_col,
+                       .col_to_row = col_to_row};
     MI__TRY(solve(&assign->worker->solver, &io));
     if (sum != NULL)
         *sum = io.total;
@@ -228,57 +239,29 @@ static mi_status solve_simply(mi_assign *assign, mi_assign_io io, double *sum, i
 mi_status mi_assign_solve_f64(mi_assign *assign, int64_t rows, int64_t cols, const double *cost,
                               int64_t ld, int32_t goal, int64_t *row_to_col, int64_t *col_to_row,
                               double *total) {
-    const mi_assign_io io = {.rows = rows,
-                             .cols = cols,
-                             .cost = cost,
-                             .ld = ld,
-                             .goal = goal,
-                             .type = MI_ASSIGN_F64,
-                             .row_to_col = row_to_col,
-                             .col_to_row = col_to_row};
-    return solve_simply(assign, io, total, NULL);
+    return solve_simply(assign, MI_ASSIGN_F64, rows, cols, cost, ld, goal, row_to_col, col_to_row,
+                        total, NULL);
 }
 
 mi_status mi_assign_solve_f32(mi_assign *assign, int64_t rows, int64_t cols, const float *cost,
                               int64_t ld, int32_t goal, int64_t *row_to_col, int64_t *col_to_row,
                               double *total) {
-    const mi_assign_io io = {.rows = rows,
-                             .cols = cols,
-                             .cost = cost,
-                             .ld = ld,
-                             .goal = goal,
-                             .type = MI_ASSIGN_F32,
-                             .row_to_col = row_to_col,
-                             .col_to_row = col_to_row};
-    return solve_simply(assign, io, total, NULL);
+    return solve_simply(assign, MI_ASSIGN_F32, rows, cols, cost, ld, goal, row_to_col, col_to_row,
+                        total, NULL);
 }
 
 mi_status mi_assign_solve_i64(mi_assign *assign, int64_t rows, int64_t cols, const int64_t *cost,
                               int64_t ld, int32_t goal, int64_t *row_to_col, int64_t *col_to_row,
                               int64_t *total) {
-    const mi_assign_io io = {.rows = rows,
-                             .cols = cols,
-                             .cost = cost,
-                             .ld = ld,
-                             .goal = goal,
-                             .type = MI_ASSIGN_I64,
-                             .row_to_col = row_to_col,
-                             .col_to_row = col_to_row};
-    return solve_simply(assign, io, NULL, total);
+    return solve_simply(assign, MI_ASSIGN_I64, rows, cols, cost, ld, goal, row_to_col, col_to_row,
+                        NULL, total);
 }
 
 mi_status mi_assign_solve_i32(mi_assign *assign, int64_t rows, int64_t cols, const int32_t *cost,
                               int64_t ld, int32_t goal, int64_t *row_to_col, int64_t *col_to_row,
                               int64_t *total) {
-    const mi_assign_io io = {.rows = rows,
-                             .cols = cols,
-                             .cost = cost,
-                             .ld = ld,
-                             .goal = goal,
-                             .type = MI_ASSIGN_I32,
-                             .row_to_col = row_to_col,
-                             .col_to_row = col_to_row};
-    return solve_simply(assign, io, NULL, total);
+    return solve_simply(assign, MI_ASSIGN_I32, rows, cols, cost, ld, goal, row_to_col, col_to_row,
+                        NULL, total);
 }
 
 /* -- many problems ----------------------------------------------------------------------------- */
