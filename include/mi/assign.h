@@ -7,14 +7,13 @@
  *
  *     mi_assign *assign;
  *     mi_assign_create(NULL, &assign);
- *     mi_assign_solve_f64(assign, rows, cols, cost, 0, MI_ASSIGN_MINIMIZE, row_to_col, NULL,
- * &total);
+ *     mi_assign_solve_f64(assign, rows, cols, cost, 0, MI_ASSIGN_MINIMIZE, to, NULL, &total);
  *
  * min(rows, cols) pairs are matched. A pair can be forbidden: by an infinite cost or by a mask.
  *
  * **Exact.** For integers the matching is the best there is, whatever their size. For floating
  * point it is the best of the given numbers in exact arithmetic, but for rounding: its total is
- * above the least by at most 2^-50 times the number of pairs times the greatest magnitude of a cost
+ * above the least by at most 2^-46 times the number of pairs times the greatest magnitude of a cost
  * or dual. Costs up to the greatest float64 are fine. The result is the same on every processor
  * and with any number of threads; among equal optima it is always the same one.
  *
@@ -26,9 +25,10 @@
  * 2D rectangular assignment algorithms", IEEE TAES 52, 2016. All of them read lists of each row's
  * cheapest columns, which stay true while prices rise, and hardly ever the costs.
  *
- * With m = min(rows, cols) and M = max(rows, cols): at worst O(m M M) time, every phase before the
- * paths takes a bounded number of steps, O(m M); most often one to three passes over the costs and
- * little more. Memory: some 300 M + 420 m bytes; what else is copied is said with each type.
+ * With m = min(rows, cols) and M = max(rows, cols): at worst O(M^3) time, every phase before the
+ * paths takes a bounded number of steps, O(M) of O(M); most often one to three passes over the
+ * costs and little more. Memory: some 300 M + 420 m bytes; what else is copied is said with each
+ * type.
  */
 
 #include "context.h"

@@ -18,7 +18,7 @@ ALWAYS_INLINE void row_lower(int64_t n, double factor, const double *cost, doubl
 }
 
 ALWAYS_INLINE void row_two(int64_t n, double factor, const double *cost, const double *price,
-                    double *least, double *second) {
+                           double *least, double *second) {
     *least = *second = INFINITY;
     for (int64_t j = 0; j < n; j++) {
         const double w = factor * cost[j] + price[j];
@@ -31,7 +31,7 @@ ALWAYS_INLINE void row_two(int64_t n, double factor, const double *cost, const d
 }
 
 ALWAYS_INLINE int64_t row_first(int64_t n, double factor, const double *cost, const double *price,
-                         double value, int64_t begin) {
+                                double value, int64_t begin) {
     int64_t j = begin;
     while (j < n && !(factor * cost[j] + price[j] == value))
         j++;
@@ -58,7 +58,7 @@ static int64_t row_below(int64_t n, double factor, const double *cost, const dou
 }
 
 ALWAYS_INLINE double row_relax(int64_t n, double factor, const double *cost, const double *price,
-                        double base, double row, double *far, double *before) {
+                               double base, double row, double *far, double *before) {
     double least = INFINITY;
     for (int64_t j = 0; j < n; j++) {
         const double length = base + (factor * cost[j] + price[j]);

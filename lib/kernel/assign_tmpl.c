@@ -42,7 +42,7 @@ static void row_classes(int64_t n, double factor, const double *cost, const doub
     }
 }
 
-/* Where w <= limit, in rising order, at most `room` of them; how many. */
+/* Where w <= limit, in rising order; how many. */
 static int64_t row_below(int64_t n, double factor, const double *cost, const double *price,
                          double limit, int32_t *at) {
     const wide f = wide_of(factor), most = wide_of(limit);
@@ -63,9 +63,9 @@ static int64_t row_below(int64_t n, double factor, const double *cost, const dou
     return count;
 }
 
-/* The least of w, where it is first, and the least of all others. */
+/* The least of w and the least of all others. */
 ALWAYS_INLINE void row_two(int64_t n, double factor, const double *cost, const double *price,
-                    double *out_least, double *out_second) {
+                           double *out_least, double *out_second) {
     const wide f = wide_of(factor);
     wide one[2], two[2];
     for (int k = 0; k < 2; k++)
@@ -106,7 +106,7 @@ ALWAYS_INLINE void row_two(int64_t n, double factor, const double *cost, const d
 
 /* The first place of w == value from `begin` on; n if there is none. */
 ALWAYS_INLINE int64_t row_first(int64_t n, double factor, const double *cost, const double *price,
-                         double value, int64_t begin) {
+                                double value, int64_t begin) {
     const wide f = wide_of(factor), v = wide_of(value);
     int64_t j = begin;
     for (; j + WIDE <= n; j += WIDE) {
@@ -122,7 +122,7 @@ ALWAYS_INLINE int64_t row_first(int64_t n, double factor, const double *cost, co
     return n;
 }
 
-/* The least of factor cost; whether all are MI__LARGE_COST at most in magnitude. */
+/* The least of factor cost; whether all are less than MI__LARGE_COST in magnitude. */
 static bool row_look(int64_t n, double factor, const double *cost, double *out_least) {
     const wide f = wide_of(factor), large = wide_of(MI__LARGE_COST);
     wide low[2];
@@ -161,7 +161,7 @@ ALWAYS_INLINE void row_lower(int64_t n, double factor, const double *cost, doubl
 
 /* far = min(far, base + w), before = row where that is less; the least of far. */
 ALWAYS_INLINE double row_relax(int64_t n, double factor, const double *cost, const double *price,
-                        double base, double row, double *far, double *before) {
+                               double base, double row, double *far, double *before) {
     const wide f = wide_of(factor), b = wide_of(base), r = wide_of(row);
     wide low = wide_of(INFINITY);
     int64_t j = 0;

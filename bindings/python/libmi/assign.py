@@ -38,7 +38,7 @@ class Assignment(Handle):
     """A solver that keeps its workspace between problems: for many of them.
 
     Exact: of integers, whatever their size, and of floating-point numbers but for rounding. At
-    worst O(min max^2) time; ties are broken the same way everywhere.
+    worst O(max^3) time; ties are broken the same way everywhere.
     """
 
     def __init__(self, *, context: _context.Context | None = None) -> None:
@@ -104,7 +104,7 @@ class Assignment(Handle):
                  for i, cost in enumerate(costs)]
         problems = [_problem(cost, maximize, None, duals, None, []) for cost in costs]
         many = (_abi.mi_assign_io * len(problems))(*(io for io, _ in problems))
-        with self._turn, self._context._turn:
+        with self._turn:
             check(lib.mi_assign_solve_many(self._pointer, len(many), many))
         return [_matching(io, cost, found)
                 for io, cost, (_, found) in zip(many, costs, problems)]
