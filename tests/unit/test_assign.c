@@ -410,10 +410,10 @@ static const int64_t sizes[][2] = {{40, 40},   {40, 60},   {90, 90},   {128, 120
 START_TEST(test_families) {
     for (int f = 0; f < FAMILIES; f++)
         for (size_t k = 0; k < SIZES; k++) {
-            problem p = make((family)f, sizes[k][0], sizes[k][1]), q = p;
             if (f == SPARSE && sizes[k][0] > sizes[k][1])
                 continue; /* has rows only that are sure to be matched */
-            q = make((family)f, sizes[k][0], sizes[k][1]);
+            problem p = make((family)f, sizes[k][0], sizes[k][1]),
+                    q = make((family)f, sizes[k][0], sizes[k][1]);
             for (int32_t t = 0; mi__kernels_list(t) != NULL; t++) {
                 mi_assign *assign;
                 setenv("LIBMI_CPU", mi__kernels_list(t)->name, 1);
