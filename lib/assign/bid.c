@@ -2,14 +2,17 @@
 /* Rows that bid for columns. */
 #include "solver.h"
 
+#include "../base/rank.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define LOOKS 3        /* of mi__reduce(), per row, in each of two passes; */
-#define FEW_ROWS 24    /* one, once, where there are fewer: paths are short, too */
-#define BIDS 60        /* of an auction, per row: seldom are 15 needed */
-#define SAMPLE 64      /* rows that the range of costs is taken of */
+#define LOOKS 3       /* of mi__reduce(), per row; where there are no lists, and paths are short, */
+#define DENSE_LOOKS 1 /* one; and so many more */
+#define MORE_LOOKS 7  /* if they get somewhere */
+#define BIDS 60       /* of an auction, per row: seldom are 15 needed */
+#define SAMPLE 24     /* rows that the range of costs is taken of */
 #define FIRST_STEP 0.1 /* of that range is what rows overbid by at first, */
 #define LAST_STEP 0.05 /* and this over the number of columns at last; */
 #define STEP_RATIO 5   /* from auction to auction */
@@ -47,8 +50,8 @@ void mi__take_free(mi__solver *s) {
 }
 
 /* Jonker and Volgenant's augmenting row reduction, once through the free rows. */
-static void reduce_once(mi__solver *s) {
-    int64_t next = 0, kept = 0, looks = (s->all < FEW_ROWS ? 1 : LOOKS) * s->all;
+static void reduce_once(mi__solver *s, int64_t looks) {
+    int64_t next = 0, kept = 0;
     int32_t *free = s->free;
     while (next < s->free_count) {
         const int32_t i = free[next++];
@@ -73,9 +76,30 @@ static void reduce_once(mi__solver *s) {
     s->free_count = kept;
 }
 
+/* Free rows that cost nothing take the columns of the least price that nobody has. */
+static void take_costless(mi__solver *s) {
+    double least = INFINITY;
+    for (int64_t j = 0; j < s->cols; j++)
+        least = MI__MIN(s->price[j], least);
+    int64_t j = 0, kept = 0;
+    for (int64_t t = 0; t < s->free_count; t++) {
+        const int32_t i = s->free[t];
+        while (i >= s->rows && j < s->cols && (s->owner[j] >= 0 || s->price[j] > least))
+            j++;
+        if (i >= s->rows && j < s->cols)
+            mi__take(s, i, (int32_t)j, 0);
+        else
+            s->free[kept++] = i;
+    }
+    s->free_count = kept;
+}
+
 void mi__reduce(mi__solver *s) {
-    for (int pass = s->all < FEW_ROWS ? 1 : 2; pass > 0 && s->free_count > 0; pass--)
-        reduce_once(s);
+    reduce_once(s, (s->dense ? DENSE_LOOKS : LOOKS) * s->all);
+    if (!mi__stalled(s, MI__STALLED) && !s->dense)
+        reduce_once(s, MORE_LOOKS * s->all);
+    if (s->all > s->rows)
+        take_costless(s);
 }
 
 /* D. Bertsekas' auction, a row at a time, until each has a column: then no row has one that is
@@ -99,21 +123,38 @@ static bool auction_once(mi__solver *s, double step) {
     return s->free_count == 0;
 }
 
-/* The mean over some rows of the range that columns are worth. */
+/* The mean over some rows of the range of what as many columns as rows are worth. */
 static double range_of(mi__solver *s) {
     const int64_t count = MI__MIN(s->rows, SAMPLE);
     double sum = 0;
     for (int64_t t = 0; t < count; t++) {
         const double *cost = mi__row(s, t * s->rows / count);
-        double least = INFINITY, most = -INFINITY;
+        int64_t allowed = 0;
         for (int64_t j = 0; j < s->cols; j++) {
             const double w = s->costs.factor * cost[j] + s->price[j];
-            least = MI__MIN(w, least);
-            most = w < INFINITY && w > most ? w : most;
+            if (w < INFINITY)
+                s->open[allowed++] = w;
         }
-        sum += most > least ? most - least : 0;
+        if (allowed == 0)
+            continue;
+        const int64_t most = MI__MIN(allowed, s->rows) - 1;
+        mi__select(s->open, allowed, most);
+        double least = s->open[0];
+        for (int64_t k = 1; k < most; k++)
+            least = MI__MIN(s->open[k], least);
+        sum += s->open[most] - least;
     }
     return sum / (double)count;
+}
+
+/* Rows that cost nothing have the columns that no others have, at one price, the least. */
+static void level(mi__solver *s) {
+    double lowest = -INFINITY;
+    for (int64_t j = 0; j < s->cols; j++)
+        if (s->owner[j] < 0 || s->owner[j] >= s->rows)
+            lowest = MI__MAX(s->price[j], lowest);
+    for (int64_t j = 0; j < s->cols; j++)
+        s->price[j] = MI__MAX(s->price[j], lowest);
 }
 
 /* What is left free, the free ones in the order of rows, is what mi__reduce() leaves at these
@@ -125,6 +166,8 @@ void mi__auction(mi__solver *s) {
     if (s->costs.whole)
         for (int64_t j = 0; j < s->cols; j++)
             s->price[j] = ceil(s->price[j]); /* with which all sums are exact */
+    if (s->rows < s->cols)
+        level(s);
     mi__free_all(s);
     mi__reduce(s);
 }
@@ -141,7 +184,7 @@ static int compare(const void *a, const void *b) {
  * such prices. */
 void mi__greedy(mi__solver *s) {
     mi__entry *order = s->heap;
-    double least, second, lowest = -INFINITY;
+    double least, second;
     for (int64_t i = 0; i < s->rows; i++) {
         const mi__bid bid = mi__look(s, i);
         order[i] = (mi__entry){bid.least < INFINITY ? bid.least - bid.second : 0, (int32_t)i};
@@ -159,14 +202,10 @@ void mi__greedy(mi__solver *s) {
         mi__take(s, i, (int32_t)j, factor * cost[j]);
         s->open[j] = INFINITY;
     }
-    /* rows that cost nothing take the other columns, at one price */
-    for (int64_t j = 0; j < s->cols && s->rows < s->cols; j++)
-        if (s->owner[j] < 0)
-            lowest = MI__MAX(s->price[j], lowest);
-    for (int64_t j = 0; j < s->cols; j++) {
-        s->price[j] = MI__MAX(s->price[j], lowest);
+    if (s->rows < s->cols)
+        level(s);
+    for (int64_t j = 0; j < s->cols; j++)
         s->open[j] = s->owner[j] < 0 ? s->price[j] : INFINITY;
-    }
     for (int64_t t = s->rows; t-- > 0;) {
         const int32_t i = order[t].at, j = s->match[i];
         if (j < 0)

@@ -6,6 +6,11 @@
 #include <math.h>
 #include <string.h>
 
+/* Where rows are the caller's columns, one in so many of the caller's rows is looked at first;
+ * below the bounds of lists are so many of the classes of those. */
+#define STRIDE 4
+#define RANK 6
+
 static mi_status complain(const mi__solver *s, int64_t i, int64_t j) {
     const bool swapped = s->costs.swapped;
     return mi__fail(MI_E_NUMERIC,
@@ -48,8 +53,11 @@ static mi_status look(mi__solver *s, bool *large) {
         if (j < s->cols && least < INFINITY) {
             mi__take(s, (int32_t)i, (int32_t)j, factor * cost[j]);
             s->open[j] = INFINITY;
-        } else
+        } else {
             s->free[s->free_count++] = (int32_t)i;
+            if (s->rows < s->cols && !s->dense) /* now, while the row is at hand */
+                mi__list_make(s, i);
+        }
     }
     return MI_OK;
 }
@@ -73,7 +81,8 @@ static double add(mi__list *list, int32_t j, double cost, double limit) {
     return -nextafter(list->bound, -INFINITY);
 }
 
-/* Where rows are the caller's columns: makes their lists, in two passes over the caller's rows. */
+/* Where rows are the caller's columns: makes their lists, in a pass over the caller's rows, after
+ * one over some of them, from which the lists' bounds are guessed. */
 static mi_status look_turned(mi__solver *s, bool *large) {
     const int64_t n = s->rows;
     const double factor = s->costs.factor;
@@ -82,6 +91,19 @@ static mi_status look_turned(mi__solver *s, bool *large) {
     flat.cols = n;
     for (int64_t i = 0; i < n * MI__CLASSES; i++)
         s->low[i] = INFINITY;
+    for (int64_t j = 0; j < s->cols; j += STRIDE)
+        s->k->row_lower(n, factor, mi__costs_row(&flat, j, s->line),
+                        s->low + j / STRIDE % MI__CLASSES * n);
+    double *limit = s->open; /* with a minus, which makes them prices */
+    for (int64_t i = 0; i < n; i++) {
+        mi__list *list = s->list + i;
+        double low[MI__CLASSES], least;
+        for (int k = 0; k < MI__CLASSES; k++)
+            low[k] = s->low[k * n + i];
+        list->bound = mi__list_bound(low, RANK, &least);
+        list->gap = list->bound - least;
+        limit[i] = -list->bound;
+    }
     for (int64_t j = 0; j < s->cols; j++) {
         const double *cost = mi__costs_row(&flat, j, s->line);
         double least;
@@ -89,20 +111,6 @@ static mi_status look_turned(mi__solver *s, bool *large) {
         if (!s->k->row_look(n, factor, cost, &least) &&
             !mi__costs_check(&flat, n, cost, &wrong, large))
             return complain(s, wrong, j);
-        s->k->row_lower(n, factor, cost, s->low + j % MI__CLASSES * n);
-    }
-    double *limit = s->open; /* with a minus, which makes them prices */
-    for (int64_t i = 0; i < n; i++) {
-        mi__list *list = s->list + i;
-        double low[MI__CLASSES], least;
-        for (int k = 0; k < MI__CLASSES; k++)
-            low[k] = s->low[k * n + i];
-        list->bound = mi__list_bound(low, &least);
-        list->gap = list->bound - least;
-        limit[i] = -list->bound;
-    }
-    for (int64_t j = 0; j < s->cols; j++) {
-        const double *cost = mi__costs_row(&flat, j, s->line);
         const int64_t count = s->k->row_below(n, factor, cost, limit, 0, s->some);
         for (int64_t t = 0; t < count; t++) {
             const int32_t i = s->some[t];

@@ -7,15 +7,17 @@
 #include <math.h>
 #include <string.h>
 
-#define FEW 8       /* a list with fewer is soon used up */
-#define QUANTILE 12 /* so many classes have a column below the first bound */
+#define FEW 8           /* a list with fewer is soon used up */
+#define TIES 16         /* that are listed, of many */
+#define RANK 12         /* so many classes have a column below the first bound */
+#define LIST_PRICE 5000 /* over the number of columns: what a list costs, in looks at the row */
 
-double mi__list_bound(double *low, double *least) {
-    mi__select(low, MI__CLASSES, QUANTILE - 1);
+double mi__list_bound(double *low, int rank, double *least) {
+    mi__select(low, MI__CLASSES, rank - 1);
     *least = low[0];
-    for (int k = 1; k < QUANTILE; k++)
+    for (int k = 1; k < rank; k++)
         *least = MI__MIN(low[k], *least);
-    return low[QUANTILE - 1];
+    return low[rank - 1];
 }
 
 static double worth(const mi__solver *s, const double *cost, int32_t j) {
@@ -80,23 +82,37 @@ static int64_t list_below(mi__solver *s, int64_t i, const double *cost, double l
 }
 
 /* Where most classes have the same least, as in a table of zeros, or of pairs that never met: what
- * is worth less, if that tells the two least. */
-static bool list_below_ties(mi__solver *s, int64_t i, const double *cost, const double *low,
-                            double limit) {
+ * is worth less, and some of those ties, from a place of the row's own on, lest all rows list the
+ * same few. */
+static bool list_ties(mi__solver *s, int64_t i, const double *cost, const double *low,
+                      double limit) {
+    mi__list *list = mi__list_of(s, i);
+    const int64_t n = s->cols, first = (int64_t)((uint64_t)i * 2654435761u % (uint64_t)n);
     int ties = 0;
     for (int k = 0; k < MI__CLASSES; k++)
         ties += low[k] == limit;
-    if (ties < MI__CLASSES / 2)
+    if (ties < MI__CLASSES / 2 ||
+        list_below(s, i, cost, nextafter(limit, -INFINITY)) > MI__LIST - TIES)
         return false;
-    list_below(s, i, cost, nextafter(limit, -INFINITY));
-    mi__list *list = mi__list_of(s, i);
-    if (list->count == MI__LIST || list->count < 2)
-        return false;
+    const int32_t most = limit < INFINITY ? list->count + TIES : 0;
+    int64_t end = n;
+    for (int64_t j = first; list->count < most; j++) {
+        j = s->k->row_first(end, s->costs.factor, cost, s->price, limit, j);
+        if (j < end && worth(s, cost, (int32_t)j) == limit) {
+            list->cost[list->count] = s->costs.factor * cost[j];
+            list->at[list->count++] = (int32_t)j;
+        } else if (j == end && end == n) {
+            j = -1;
+            end = first;
+        } else if (j == end)
+            break;
+    }
     list->bound = limit;
+    list->gap = 0;
     return true;
 }
 
-void mi__list_make(mi__solver *s, int64_t i, bool ties) {
+void mi__list_make(mi__solver *s, int64_t i) {
     mi__list *list = mi__list_of(s, i);
     const double *cost = mi__row(s, i);
     list->made = s->searches;
@@ -104,7 +120,7 @@ void mi__list_make(mi__solver *s, int64_t i, bool ties) {
         list_below(s, i, cost, INFINITY);
         return;
     }
-    if (list->gap > 0 && !ties) {
+    if (list->gap > 0) {
         /* most often what is worth more than the last bound is as dense as what is worth less */
         const int64_t found = list_below(s, i, cost, list->bound + list->gap);
         if (found > MI__LIST)
@@ -115,10 +131,15 @@ void mi__list_make(mi__solver *s, int64_t i, bool ties) {
     }
     double low[MI__CLASSES], least;
     s->k->row_classes(s->cols, s->costs.factor, cost, s->price, low);
-    const double limit = mi__list_bound(low, &least);
-    if (ties || !list_below_ties(s, i, cost, low, limit))
-        list_below(s, i, cost, limit);
+    const double limit = mi__list_bound(low, RANK, &least);
+    if (list_ties(s, i, cost, low, limit))
+        return;
+    list_below(s, i, cost, limit);
     list->gap = list->bound - least;
+}
+
+static int32_t price_of_list(const mi__solver *s) {
+    return (int32_t)(1 + LIST_PRICE / s->cols);
 }
 
 void mi__lists_forget(mi__solver *s) {
@@ -127,6 +148,8 @@ void mi__lists_forget(mi__solver *s) {
         s->list[i].gap = 0;
         s->list[i].made = 0;
         s->list[i].count = 0;
+        s->list[i].looks = s->list[i].last = 0;
+        s->list[i].pause = price_of_list(s) / 3;
     }
 }
 
@@ -175,13 +198,29 @@ static mi__bid look_whole(mi__solver *s, int64_t i) {
     return bid;
 }
 
+/* A list that was used up before it had paid for itself is not made anew at once: whole rows are
+ * looked at for a while, each time for longer. */
 mi__bid mi__look(mi__solver *s, int64_t i) {
     if (s->dense)
         return look_whole(s, i);
+    mi__list *list = mi__list_of(s, i);
     mi__bid bid;
-    if (!look_listed(s, mi__list_of(s, i), &bid)) {
-        mi__list_make(s, i, false); /* has enough of them, so that now it is sure */
-        look_listed(s, mi__list_of(s, i), &bid);
+    if (list->pause > 0) {
+        list->pause--;
+        return look_whole(s, i);
     }
+    if (!look_listed(s, list, &bid)) {
+        const int32_t price = price_of_list(s);
+        if (list->count > 0 && list->looks < price) {
+            list->last = list->pause = 2 * list->last + price;
+            list->looks = price;
+            return look_whole(s, i);
+        }
+        list->last = 0;
+        mi__list_make(s, i); /* has enough of them, so that now it is sure */
+        list->looks = 0;
+        look_listed(s, list, &bid);
+    }
+    list->looks++;
     return bid;
 }

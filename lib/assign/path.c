@@ -74,7 +74,7 @@ static void pop(mi__solver *s, search *q) {
 
 /* Column j is reached from a row. */
 static void reach(mi__solver *s, search *q, int32_t j, double length, int32_t row) {
-    if (!(length < s->far[j]) || !(length < q->limit) || s->done[j] || q->pushes == 0)
+    if (!(length < q->limit) || !(length < s->far[j]) || q->pushes == 0)
         return;
     if (s->far[j] == INFINITY)
         s->touched[q->touched++] = j;
@@ -90,9 +90,11 @@ static void reach(mi__solver *s, search *q, int32_t j, double length, int32_t ro
 
 static void reach_list(mi__solver *s, search *q, mi__reach *r) {
     const mi__list *list = mi__list_of(s, r->row);
-    for (int32_t t = 0; t < list->count; t++) {
+    const double *price = s->price, base = r->base;
+    const int32_t count = list->count, row = r->row;
+    for (int32_t t = 0; t < count; t++) {
         const int32_t j = list->at[t];
-        reach(s, q, j, r->base + (list->cost[t] + s->price[j]), r->row);
+        reach(s, q, j, base + (list->cost[t] + price[j]), row);
     }
     r->bound = r->base + list->bound;
 }
@@ -113,7 +115,7 @@ static void reach_row(mi__solver *s, search *q, int32_t i, double base) {
         return;
     q->costless |= i >= s->rows;
     if (mi__list_of(s, i)->count == 0)
-        mi__list_make(s, i, true);
+        mi__list_make(s, i);
     mi__reach *r = &s->reach[q->reached++];
     *r = (mi__reach){.base = base, .row = i};
     reach_list(s, q, r);
@@ -126,7 +128,7 @@ static void reach_further(mi__solver *s, search *q) {
     for (int64_t t = 1; t < q->reached; t++)
         r = s->reach[t].bound < r->bound ? s->reach + t : r;
     if (mi__list_of(s, r->row)->made < s->searches) {
-        mi__list_make(s, r->row, true);
+        mi__list_make(s, r->row);
         reach_list(s, q, r);
     } else
         reach_whole(s, q, r);
@@ -139,7 +141,7 @@ static void reach_further(mi__solver *s, search *q) {
 static bool search_lists(mi__solver *s, int32_t row, search *q) {
     reach_row(s, q, row, 0);
     while (q->pushes > 0) {
-        while (q->heap > 0 && (s->done[s->heap[0].at] || s->heap[0].key > s->far[s->heap[0].at]))
+        while (q->heap > 0 && s->heap[0].key > s->far[s->heap[0].at])
             pop(s, q);
         const double next = MI__MIN(q->limit, q->heap > 0 ? s->heap[0].key : INFINITY);
         if (next > q->horizon) {
@@ -150,7 +152,7 @@ static bool search_lists(mi__solver *s, int32_t row, search *q) {
             return next < INFINITY;
         const int32_t j = s->heap[0].at;
         pop(s, q);
-        s->done[j] = true;
+        s->far[j] = -INFINITY; /* nothing is nearer */
         s->settled[q->settled++] = j;
         s->length[j] = next;
         reach_row(s, q, s->owner[j], next - (s->paid[s->owner[j]] + s->price[j]));
@@ -159,8 +161,6 @@ static bool search_lists(mi__solver *s, int32_t row, search *q) {
 }
 
 static void clear_lists(mi__solver *s, const search *q) {
-    for (int64_t t = 0; t < q->settled; t++)
-        s->done[s->settled[t]] = false;
     for (int64_t t = 0; t < q->touched; t++)
         s->far[s->touched[t]] = INFINITY;
 }

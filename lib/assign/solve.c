@@ -2,11 +2,13 @@
 /* The phases of a solution, each for what the ones before have left. */
 #include "solver.h"
 
+#include "../base/rank.h"
+
 #include <inttypes.h>
 #include <math.h>
+#include <string.h>
 
 #define EASY 4           /* the first look may leave one row in so many */
-#define STALLED 8        /* prices are far off if reductions leave more than one in so many */
 #define GREEDY_ROWS 24   /* fewer are matched sooner than better prices are found */
 #define STUCK_ROWS 64    /* the same for auctions, where reductions leave most rows, */
 #define AUCTION_ROWS 160 /* and where they leave some */
@@ -19,17 +21,19 @@ static void price_by_columns(mi__solver *s) {
         s->k->row_lower(s->cols, s->costs.factor, mi__row(s, i), s->price);
     for (int64_t j = 0; j < s->cols; j++)
         s->price[j] = s->price[j] < INFINITY ? -s->price[j] : 0;
+    if (s->rows < s->cols) {
+        memcpy(s->open, s->price, (size_t)s->cols * sizeof *s->price);
+        mi__select(s->open, s->cols, s->cols - s->rows);
+        for (int64_t j = 0; j < s->cols; j++)
+            s->price[j] = MI__MAX(s->price[j], s->open[s->cols - s->rows]);
+    }
     mi__lists_forget(s);
     mi__free_all(s);
 }
 
-static bool stalled(const mi__solver *s, int64_t in) {
-    return s->free_count * in > s->rows;
-}
-
 /* From here on all columns are to be matched: only then prices can be anything. */
 static void find_prices(mi__solver *s) {
-    const bool most = stalled(s, 2);
+    const bool most = mi__stalled(s, 2);
     if (s->rows < (most ? GREEDY_ROWS : AUCTION_ROWS))
         return;
     s->all = s->cols;
@@ -37,18 +41,20 @@ static void find_prices(mi__solver *s) {
         price_by_columns(s);
         mi__greedy(s);
     }
-    if ((!most || stalled(s, STALLED)) && s->rows >= (most ? STUCK_ROWS : AUCTION_ROWS))
+    if ((!most || mi__stalled(s, MI__STALLED)) && s->rows >= (most ? STUCK_ROWS : AUCTION_ROWS))
         mi__auction(s);
 }
 
-/* Columns are left with rows that there are, and prices of the others, the least, with 0. */
+/* Columns are left with rows that there are. The others have the least price, but for rounding, and
+ * now 0. */
 void mi__solver_end(mi__solver *s) {
     double least = INFINITY;
     for (int64_t j = 0; j < s->cols; j++)
         least = MI__MIN(s->price[j], least);
     for (int64_t j = 0; j < s->cols && s->rows < s->cols; j++) {
-        s->price[j] -= least;
-        s->owner[j] = s->owner[j] < s->rows ? s->owner[j] : -1;
+        const bool owned = s->owner[j] >= 0 && s->owner[j] < s->rows;
+        s->price[j] = owned ? s->price[j] - least : 0;
+        s->owner[j] = owned ? s->owner[j] : -1;
     }
 }
 
@@ -102,11 +108,11 @@ mi_status mi__solve(mi__solver *s, const double *start) {
         mi__free_all(s);
         mi__take_free(
             s); /* at the best prices rows are not alone: reduction would only stir them */
-    } else if (s->rows == s->cols && stalled(s, EASY))
+    } else if (s->rows == s->cols && mi__stalled(s, EASY))
         price_by_columns(s);
-    if (start == NULL || stalled(s, STALLED))
+    if (start == NULL || mi__stalled(s, MI__STALLED))
         mi__reduce(s);
-    if (stalled(s, STALLED))
+    if (mi__stalled(s, MI__STALLED))
         find_prices(s);
     for (int64_t t = 0; t < s->free_count; t++)
         if (!mi__path(s, s->free[t]))

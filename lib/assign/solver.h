@@ -16,12 +16,15 @@
 #include "costs.h"
 
 #define MI__LIST 32   /* columns in a list at most */
-#define MI__DENSE 128 /* with no more columns, whole rows are read and there are no lists */
+#define MI__DENSE 160 /* with no more columns, whole rows are read and there are no lists */
 
 typedef struct mi__list {
-    double bound; /* all other columns are worth that at least */
-    double gap;   /* by how much the next bound should exceed this one; 0: not known */
-    int64_t made; /* in which search; before the first: 0 */
+    double bound;  /* all other columns are worth that at least */
+    double gap;    /* by how much the next bound should exceed this one; 0: not known */
+    int64_t made;  /* in which search; before the first: 0 */
+    int32_t looks; /* that it has answered, */
+    int32_t pause; /* looks at the whole row to come, instead, */
+    int32_t last;  /* and how many there were the last time */
     int32_t count;
     int32_t at[MI__LIST];
     double cost[MI__LIST]; /* times factor */
@@ -66,7 +69,6 @@ typedef struct mi__solver {
     double *before;             /* [cols] from which row a column is reached */
     double *length;             /* [cols] */
     int32_t *settled, *touched; /* [cols] */
-    bool *done;                 /* [cols] false between searches */
     mi__reach *reach;           /* [all] */
     mi__entry *heap;            /* [MI__PUSHES(cols)] */
     int64_t searches;
@@ -84,6 +86,13 @@ typedef struct mi__bid {
     int32_t at;
 } mi__bid;
 
+/* Prices are far off if reductions leave more free rows than one in so many. */
+#define MI__STALLED 8
+
+static inline bool mi__stalled(const mi__solver *s, int64_t in) {
+    return s->free_count * in > s->rows;
+}
+
 static inline mi__list *mi__list_of(const mi__solver *s, int64_t i) {
     return s->list + (i < s->rows ? i : s->rows);
 }
@@ -100,12 +109,12 @@ const double *mi__row(mi__solver *s, int64_t i);
 
 /* -- list.c */
 
-/* Reads row i and lists its cheapest columns; with `ties` also where many are worth the same. */
-void mi__list_make(mi__solver *s, int64_t i, bool ties);
+/* Reads row i and lists its cheapest columns. */
+void mi__list_make(mi__solver *s, int64_t i);
 void mi__lists_forget(mi__solver *s);
-/* A bound that lets enough columns through, from the least of each class, which are moved; and the
- * least of all. */
-double mi__list_bound(double *low, double *least);
+/* The bound below which so many classes have a column, from the least of each, which are moved; and
+ * the least of all. */
+double mi__list_bound(double *low, int rank, double *least);
 mi__bid mi__look(mi__solver *s, int64_t i);
 /* The first column of such a worth, one without an owner if there is one; there is a column. */
 int64_t mi__first_of(const mi__solver *s, double factor, const double *cost, const double *price,

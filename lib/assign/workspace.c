@@ -34,7 +34,6 @@ static int64_t lay_out(mi__solver *s, const mi__costs *c, char *room) {
     s->heap = place(room, &at, lists ? MI__PUSHES(cols) : rows, sizeof *s->heap);
     if (lists) {
         s->touched = place(room, &at, cols, sizeof *s->touched);
-        s->done = place(room, &at, cols, sizeof *s->done);
         s->reach = place(room, &at, cols, sizeof *s->reach);
         s->list = place(room, &at, rows + 1, sizeof *s->list);
         s->low = place(room, &at, c->turned ? MI__CLASSES * rows : 0, sizeof *s->low);
@@ -83,10 +82,8 @@ mi_status mi__solver_begin(mi__solver *s, const mi__costs *costs) {
     s->reads = s->searches = 0;
     memset(s->price, 0, (size_t)s->cols * sizeof *s->price);
     memset(s->zero, 0, (size_t)s->cols * sizeof *s->zero);
-    for (int64_t j = 0; j < s->cols && !s->dense; j++) {
+    for (int64_t j = 0; j < s->cols && !s->dense; j++)
         s->far[j] = INFINITY;
-        s->done[j] = false;
-    }
     mi__lists_forget(s);
     if (!s->dense || !costs->turned)
         return MI_OK;

@@ -31,9 +31,9 @@ ALWAYS_INLINE void row_two(int64_t n, double factor, const double *cost, const d
 }
 
 ALWAYS_INLINE int64_t row_first(int64_t n, double factor, const double *cost, const double *price,
-                                double value, int64_t begin) {
+                                double limit, int64_t begin) {
     int64_t j = begin;
-    while (j < n && !(factor * cost[j] + price[j] == value))
+    while (j < n && factor * cost[j] + price[j] > limit)
         j++;
     return j;
 }

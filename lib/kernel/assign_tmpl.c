@@ -4,6 +4,16 @@
 #define ALL_OF(vectors) ((unsigned)((1ull << (vectors)*WIDE) - 1))
 #define ALL_WIDE ALL_OF(1)
 
+/* The processor itself reads ahead to the end of a page only. So many numbers further on are asked
+ * for early: of rows that are read in turn, and of others, which the next don't follow. */
+#define AHEAD 512
+#define NEAR 128
+
+INLINE void fetch(const double *p, int count) {
+    for (int k = 0; k < count; k += 8)
+        __builtin_prefetch(p + k);
+}
+
 INLINE double wide_least_lane(wide x) {
     double lane[WIDE], least;
     wide_store(lane, x);
@@ -27,6 +37,7 @@ static void row_classes(int64_t n, double factor, const double *cost, const doub
         least[k] = wide_of(INFINITY);
     int64_t j = 0;
     for (; j + MI__CLASSES <= n; j += MI__CLASSES) {
+        fetch(cost + j + NEAR, MI__CLASSES);
         UNROLL_ALL
         for (int k = 0; k < MI__CLASSES / WIDE; k++)
             least[k] = wide_least(
@@ -42,19 +53,26 @@ static void row_classes(int64_t n, double factor, const double *cost, const doub
     }
 }
 
+/* One bit for each of 4 WIDE columns, set where w <= limit. */
+INLINE unsigned below_at(wide factor, const double *cost, const double *price, wide limit) {
+    unsigned above = 0;
+    UNROLL_ALL
+    for (int k = 0; k < 4; k++)
+        above |= wide_less(limit, wide_madd(factor, wide_load(cost + k * WIDE),
+                                            wide_load(price + k * WIDE)))
+                 << k * WIDE;
+    return ~above & ALL_OF(4);
+}
+
 /* Where w <= limit, in rising order; how many. */
 static int64_t row_below(int64_t n, double factor, const double *cost, const double *price,
                          double limit, int32_t *at) {
     const wide f = wide_of(factor), most = wide_of(limit);
     int64_t count = 0, j = 0;
     for (; j + 4 * WIDE <= n; j += 4 * WIDE) {
-        unsigned above = 0;
-        UNROLL_ALL
-        for (int k = 0; k < 4; k++)
-            above |= wide_less(most, wide_madd(f, wide_load(cost + j + k * WIDE),
-                                               wide_load(price + j + k * WIDE)))
-                     << k * WIDE;
-        for (unsigned below = ~above & ALL_OF(4); below != 0; below &= below - 1)
+        fetch(cost + j + NEAR, 4 * WIDE);
+        for (unsigned below = below_at(f, cost + j, price + j, most); below != 0;
+             below &= below - 1)
             at[count++] = (int32_t)(j + __builtin_ctz(below));
     }
     for (; j < n; j++)
@@ -72,6 +90,7 @@ ALWAYS_INLINE void row_two(int64_t n, double factor, const double *cost, const d
         one[k] = two[k] = wide_of(INFINITY);
     int64_t j = 0;
     for (; j + 2 * WIDE <= n; j += 2 * WIDE) {
+        fetch(cost + j + NEAR, 2 * WIDE);
         UNROLL_ALL
         for (int k = 0; k < 2; k++) {
             const wide w =
@@ -104,22 +123,25 @@ ALWAYS_INLINE void row_two(int64_t n, double factor, const double *cost, const d
     *out_second = second;
 }
 
-/* The first place of w == value from `begin` on; n if there is none. */
+/* The first place of w <= limit from `begin` on; n if there is none. */
 ALWAYS_INLINE int64_t row_first(int64_t n, double factor, const double *cost, const double *price,
-                                double value, int64_t begin) {
-    const wide f = wide_of(factor), v = wide_of(value);
+                                double limit, int64_t begin) {
+    const wide f = wide_of(factor), most = wide_of(limit);
     int64_t j = begin;
+    for (; j + 4 * WIDE <= n; j += 4 * WIDE) {
+        const unsigned below = below_at(f, cost + j, price + j, most);
+        if (below != 0)
+            return j + __builtin_ctz(below);
+    }
     for (; j + WIDE <= n; j += WIDE) {
         const wide w = wide_madd(f, wide_load(cost + j), wide_load(price + j));
-        const unsigned other = wide_less(w, v) | wide_less(v, w);
-        const unsigned same = ~other & ALL_WIDE;
-        if (same != 0)
-            return j + __builtin_ctz(same);
+        const unsigned below = ~wide_less(most, w) & ALL_WIDE;
+        if (below != 0)
+            return j + __builtin_ctz(below);
     }
-    for (; j < n; j++)
-        if (low_at(factor, cost, price, j) == value)
-            return j;
-    return n;
+    while (j < n && low_at(factor, cost, price, j) > limit)
+        j++;
+    return j;
 }
 
 /* The least of factor cost; whether all are less than MI__LARGE_COST in magnitude. */
@@ -131,6 +153,7 @@ static bool row_look(int64_t n, double factor, const double *cost, double *out_l
         low[k] = wide_of(INFINITY);
     int64_t j = 0;
     for (; j + 2 * WIDE <= n; j += 2 * WIDE) {
+        fetch(cost + j + AHEAD, 2 * WIDE);
         UNROLL_ALL
         for (int k = 0; k < 2; k++) {
             const wide w = f * wide_load(cost + j + k * WIDE);
@@ -190,6 +213,7 @@ static int64_t row_closer(int64_t n, double factor, const double *cost, const do
     int64_t count = 0, j = 0;
     for (; j + 2 * WIDE <= n; j += 2 * WIDE) {
         unsigned closer = 0;
+        fetch(cost + j + NEAR, 2 * WIDE);
         UNROLL_ALL
         for (int k = 0; k < 2; k++) {
             const wide w =

@@ -273,9 +273,9 @@ typedef struct mi__kernels {
     /* The least of w and the least of all others. */
     void (*row_two)(int64_t n, double factor, const double *cost, const double *price,
                     double *least, double *second);
-    /* The first place from `begin` on where w is `value`, or n. */
+    /* The first place from `begin` on where w <= limit, or n. */
     int64_t (*row_first)(int64_t n, double factor, const double *cost, const double *price,
-                         double value, int64_t begin);
+                         double limit, int64_t begin);
     /* The least of w in each of MI__CLASSES classes, infinite in those that have no column. */
     void (*row_classes)(int64_t n, double factor, const double *cost, const double *price,
                         double *low);
