@@ -112,8 +112,8 @@ LIBMI_API void mi_assign_destroy(mi_assign *assign);
  *         MI_E_INFEASIBLE (no matching avoids the forbidden pairs); MI_E_UNSUPPORTED (MI_ASSIGN_I64
  *         of a large range in a build whose compiler has no 128-bit integers); MI_E_ABI;
  *         MI_E_NOMEM. On failure nothing but `status` is written.
- * @note Time and memory: see the top. If rows > cols and a good part of the columns is needed more
- *       than once, the costs are copied to float64, column by column.
+ * @note Time and memory: see the top. If rows > cols, the costs are copied to float64, column by
+ *       column: up to 2^19 of them at once, more if a good part of the columns is needed again.
  * @since 0.1
  */
 LIBMI_API LIBMI_NODISCARD mi_status mi_assign_solve(mi_assign *assign, mi_assign_io *io);

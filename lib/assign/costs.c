@@ -14,6 +14,11 @@ static double element(const mi__costs *c, int64_t at) {
     }
 }
 
+static const void *element_at(const mi__costs *c, int64_t at) {
+    const int64_t size = c->type == MI_ASSIGN_F64 || c->type == MI_ASSIGN_I64 ? 8 : 4;
+    return (const char *)c->data + at * size;
+}
+
 double mi__costs_at(const mi__costs *c, int64_t i, int64_t j) {
     return element(c, c->turned ? j * c->ld + i : i * c->ld + j);
 }
@@ -57,15 +62,32 @@ bool mi__costs_check(const mi__costs *c, int64_t cols, const double *row, int64_
     return false;
 }
 
-#define BLOCK 16 /* two cache lines of doubles */
+#define BLOCK 8 /* a cache line of doubles */
 
 void mi__costs_transpose(const mi__costs *c, double *out) {
-    const mi__costs flat = {.data = c->data, .ld = c->ld, .type = c->type, .low = c->low};
-    for (int64_t i = 0; i < c->cols; i += BLOCK)
+    mi__costs flat = *c;
+    flat.turned = false;
+    flat.cols = c->rows;
+    double room[BLOCK * BLOCK];
+    for (int64_t i = 0; i < c->cols; i += BLOCK) {
+        const int64_t height = MI__MIN(BLOCK, c->cols - i);
         for (int64_t j = 0; j < c->rows; j += BLOCK) {
-            const int64_t end = MI__MIN(i + BLOCK, c->cols), last = MI__MIN(j + BLOCK, c->rows);
-            for (int64_t b = j; b < last; b++)
-                for (int64_t a = i; a < end; a++)
-                    out[b * c->cols + a] = element(&flat, a * c->ld + b);
+            const int64_t width = MI__MIN(BLOCK, c->rows - j);
+            const double *row[BLOCK];
+            flat.cols = width;
+            for (int64_t a = 0; a < BLOCK; a++) {
+                flat.data = element_at(c, MI__MIN(i + a, c->cols - 1) * c->ld + j);
+                row[a] = mi__costs_row(&flat, 0, room + a * BLOCK);
+            }
+            double *to = out + j * c->cols + i;
+            if (height == BLOCK)
+                for (int64_t b = 0; b < width; b++, to += c->cols)
+                    for (int64_t a = 0; a < BLOCK; a++)
+                        to[a] = row[a][b];
+            else
+                for (int64_t b = 0; b < width; b++, to += c->cols)
+                    for (int64_t a = 0; a < height; a++)
+                        to[a] = row[a][b];
         }
+    }
 }

@@ -102,6 +102,7 @@ static mi_status look_turned(mi__solver *s, bool *large) {
             low[k] = s->low[k * n + i];
         list->bound = mi__list_bound(low, RANK, &least);
         list->gap = list->bound - least;
+        list->pause = 0;
         limit[i] = -list->bound;
     }
     for (int64_t j = 0; j < s->cols; j++) {

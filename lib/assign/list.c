@@ -9,7 +9,7 @@
 
 #define FEW 8           /* a list with fewer is soon used up */
 #define TIES 16         /* that are listed, of many */
-#define RANK 12         /* so many classes have a column below the first bound */
+#define RANK 11         /* so many classes have a column below the first bound */
 #define LIST_PRICE 5000 /* over the number of columns: what a list costs, in looks at the row */
 
 double mi__list_bound(double *low, int rank, double *least) {
@@ -116,6 +116,7 @@ void mi__list_make(mi__solver *s, int64_t i) {
     mi__list *list = mi__list_of(s, i);
     const double *cost = mi__row(s, i);
     list->made = s->searches;
+    list->looks = list->pause = 0;
     if (s->cols <= MI__LIST) {
         list_below(s, i, cost, INFINITY);
         return;
@@ -218,7 +219,6 @@ mi__bid mi__look(mi__solver *s, int64_t i) {
         }
         list->last = 0;
         mi__list_make(s, i); /* has enough of them, so that now it is sure */
-        list->looks = 0;
         look_listed(s, list, &bid);
     }
     list->looks++;

@@ -11,6 +11,8 @@ typedef struct search {
     double limit;                            /* the length to the nearest column without an owner */
     int32_t end;                             /* that column */
     int64_t settled, touched, reached, heap; /* how many */
+    double now;                              /* the length to the last settled column, */
+    int64_t ready;                           /* and how many others are as near, behind the heap */
     int64_t pushes;                          /* that may still be */
     double horizon;                          /* the least bound of reached rows */
     bool costless;                           /* a row that costs nothing was reached */
@@ -51,12 +53,21 @@ static bool before(mi__entry a, mi__entry b) {
     return a.key < b.key || (a.key == b.key && a.at < b.at);
 }
 
+static mi__entry *last_ready(const mi__solver *s, const search *q) {
+    return s->heap + MI__PUSHES(s->cols) - q->ready;
+}
+
 static void push(mi__solver *s, search *q, mi__entry entry) {
+    q->pushes--;
+    if (entry.key <= q->now) { /* of ties there are many, and their order doesn't matter */
+        q->ready++;
+        *last_ready(s, q) = entry;
+        return;
+    }
     int64_t i = q->heap++;
     for (; i > 0 && before(entry, s->heap[(i - 1) / 2]); i = (i - 1) / 2)
         s->heap[i] = s->heap[(i - 1) / 2];
     s->heap[i] = entry;
-    q->pushes--;
 }
 
 static void pop(mi__solver *s, search *q) {
@@ -141,17 +152,27 @@ static void reach_further(mi__solver *s, search *q) {
 static bool search_lists(mi__solver *s, int32_t row, search *q) {
     reach_row(s, q, row, 0);
     while (q->pushes > 0) {
+        while (q->ready > 0 && s->far[last_ready(s, q)->at] == -INFINITY)
+            q->ready--;
         while (q->heap > 0 && s->heap[0].key > s->far[s->heap[0].at])
             pop(s, q);
-        const double next = MI__MIN(q->limit, q->heap > 0 ? s->heap[0].key : INFINITY);
+        const bool ready = q->ready > 0;
+        const double nearest = ready         ? q->now
+                               : q->heap > 0 ? s->heap[0].key
+                                             : INFINITY,
+                     next = MI__MIN(q->limit, nearest);
         if (next > q->horizon) {
             reach_further(s, q);
             continue;
         }
         if (next == q->limit)
             return next < INFINITY;
-        const int32_t j = s->heap[0].at;
-        pop(s, q);
+        const int32_t j = ready ? last_ready(s, q)->at : s->heap[0].at;
+        if (ready)
+            q->ready--;
+        else
+            pop(s, q);
+        q->now = next;
         s->far[j] = -INFINITY; /* nothing is nearer */
         s->settled[q->settled++] = j;
         s->length[j] = next;
@@ -181,8 +202,10 @@ static void swap(mi__solver *s, int32_t row, int32_t j) {
 }
 
 bool mi__path(mi__solver *s, int32_t row) {
-    search q = {
-        .limit = INFINITY, .horizon = INFINITY, .pushes = s->dense ? 0 : MI__PUSHES(s->cols)};
+    search q = {.limit = INFINITY,
+                .horizon = INFINITY,
+                .now = -INFINITY,
+                .pushes = s->dense ? 0 : MI__PUSHES(s->cols)};
     s->searches++;
     bool found = !s->dense && search_lists(s, row, &q);
     if (!s->dense)

@@ -5,7 +5,10 @@
 #include <math.h>
 #include <string.h>
 
-#define FEW_READS 16 /* once one in so many of the caller's columns was read, all are copied */
+/* Where rows are the caller's columns, all are copied: at once if there are so few costs that the
+ * copy stays in a cache, else once one in so many of the columns was read. */
+#define FEW_COSTS (1 << 19)
+#define FEW_READS 16
 
 static void *place(char *room, int64_t *at, int64_t count, size_t size) {
     void *array = room == NULL ? NULL : room + *at;
@@ -85,7 +88,7 @@ mi_status mi__solver_begin(mi__solver *s, const mi__costs *costs) {
     for (int64_t j = 0; j < s->cols && !s->dense; j++)
         s->far[j] = INFINITY;
     mi__lists_forget(s);
-    if (!s->dense || !costs->turned)
+    if (!costs->turned || s->rows * s->cols > FEW_COSTS)
         return MI_OK;
     MI__TRY(mi__solver_copy_room(s, s->rows * s->cols));
     straighten(s);

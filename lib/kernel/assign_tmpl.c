@@ -6,8 +6,8 @@
 
 /* The processor itself reads ahead to the end of a page only. So many numbers further on are asked
  * for early: of rows that are read in turn, and of others, which the next don't follow. */
-#define AHEAD 512
-#define NEAR 128
+#define FETCH_ROWS 512
+#define FETCH_ROW 128
 
 INLINE void fetch(const double *p, int count) {
     for (int k = 0; k < count; k += 8)
@@ -37,7 +37,7 @@ static void row_classes(int64_t n, double factor, const double *cost, const doub
         least[k] = wide_of(INFINITY);
     int64_t j = 0;
     for (; j + MI__CLASSES <= n; j += MI__CLASSES) {
-        fetch(cost + j + NEAR, MI__CLASSES);
+        fetch(cost + j + FETCH_ROW, MI__CLASSES);
         UNROLL_ALL
         for (int k = 0; k < MI__CLASSES / WIDE; k++)
             least[k] = wide_least(
@@ -70,7 +70,7 @@ static int64_t row_below(int64_t n, double factor, const double *cost, const dou
     const wide f = wide_of(factor), most = wide_of(limit);
     int64_t count = 0, j = 0;
     for (; j + 4 * WIDE <= n; j += 4 * WIDE) {
-        fetch(cost + j + NEAR, 4 * WIDE);
+        fetch(cost + j + FETCH_ROW, 4 * WIDE);
         for (unsigned below = below_at(f, cost + j, price + j, most); below != 0;
              below &= below - 1)
             at[count++] = (int32_t)(j + __builtin_ctz(below));
@@ -90,7 +90,7 @@ ALWAYS_INLINE void row_two(int64_t n, double factor, const double *cost, const d
         one[k] = two[k] = wide_of(INFINITY);
     int64_t j = 0;
     for (; j + 2 * WIDE <= n; j += 2 * WIDE) {
-        fetch(cost + j + NEAR, 2 * WIDE);
+        fetch(cost + j + FETCH_ROW, 2 * WIDE);
         UNROLL_ALL
         for (int k = 0; k < 2; k++) {
             const wide w =
@@ -153,7 +153,7 @@ static bool row_look(int64_t n, double factor, const double *cost, double *out_l
         low[k] = wide_of(INFINITY);
     int64_t j = 0;
     for (; j + 2 * WIDE <= n; j += 2 * WIDE) {
-        fetch(cost + j + AHEAD, 2 * WIDE);
+        fetch(cost + j + FETCH_ROWS, 2 * WIDE);
         UNROLL_ALL
         for (int k = 0; k < 2; k++) {
             const wide w = f * wide_load(cost + j + k * WIDE);
@@ -213,7 +213,7 @@ static int64_t row_closer(int64_t n, double factor, const double *cost, const do
     int64_t count = 0, j = 0;
     for (; j + 2 * WIDE <= n; j += 2 * WIDE) {
         unsigned closer = 0;
-        fetch(cost + j + NEAR, 2 * WIDE);
+        fetch(cost + j + FETCH_ROW, 2 * WIDE);
         UNROLL_ALL
         for (int k = 0; k < 2; k++) {
             const wide w =
