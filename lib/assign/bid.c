@@ -10,9 +10,10 @@
 
 #define LOOKS 3       /* of mi__reduce(), per row; where there are no lists, and paths are short, */
 #define DENSE_LOOKS 1 /* one; and so many more */
-#define MORE_LOOKS 7  /* if they get somewhere */
-#define BIDS 60       /* of an auction, per row: seldom are 15 needed */
-#define SAMPLE 24     /* rows that the range of costs is taken of */
+#define MORE_LOOKS 7  /* unless they leave one row in */
+#define STALLED 8
+#define BIDS 60        /* of an auction, per row: seldom are 15 needed */
+#define SAMPLE 24      /* rows that the range of costs is taken of */
 #define FIRST_STEP 0.1 /* of that range is what rows overbid by at first, */
 #define LAST_STEP 0.05 /* and this over the number of columns at last; */
 #define STEP_RATIO 5   /* from auction to auction */
@@ -52,6 +53,7 @@ void mi__take_free(mi__solver *s) {
 /* Jonker and Volgenant's augmenting row reduction, once through the free rows. */
 static void reduce_once(mi__solver *s, int64_t looks) {
     int64_t next = 0, kept = 0;
+    s->tied = 0;
     int32_t *free = s->free;
     while (next < s->free_count) {
         const int32_t i = free[next++];
@@ -65,6 +67,7 @@ static void reduce_once(mi__solver *s, int64_t looks) {
         const int32_t old = bid.at < 0 ? -1 : s->owner[bid.at];
         if (bid.at < 0 || (old >= 0 && !alone)) {
             free[kept++] = i;
+            s->tied += bid.at >= 0;
             continue;
         }
         if (alone && bid.second < INFINITY)
@@ -96,7 +99,7 @@ static void take_costless(mi__solver *s) {
 
 void mi__reduce(mi__solver *s) {
     reduce_once(s, (s->dense ? DENSE_LOOKS : LOOKS) * s->all);
-    if (!mi__stalled(s, MI__STALLED) && !s->dense)
+    if (!mi__stalled(s, STALLED) && !s->dense)
         reduce_once(s, MORE_LOOKS * s->all);
     if (s->all > s->rows)
         take_costless(s);

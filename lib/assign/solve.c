@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define EASY 4           /* the first look may leave one row in so many */
+#define FAR 8            /* prices are far off if reductions leave more than one in so many */
 #define GREEDY_ROWS 24   /* fewer are matched sooner than better prices are found */
 #define STUCK_ROWS 64    /* the same for auctions, where reductions leave most rows, */
 #define AUCTION_ROWS 160 /* and where they leave some */
@@ -31,6 +32,11 @@ static void price_by_columns(mi__solver *s) {
     mi__free_all(s);
 }
 
+/* Rows that want two columns alike are soon matched by paths, if they aren't most. */
+static bool prices_are_far(const mi__solver *s) {
+    return mi__stalled(s, 2) || (s->free_count - s->tied) * FAR > s->rows;
+}
+
 /* From here on all columns are to be matched: only then prices can be anything. */
 static void find_prices(mi__solver *s) {
     const bool most = mi__stalled(s, 2);
@@ -41,7 +47,7 @@ static void find_prices(mi__solver *s) {
         price_by_columns(s);
         mi__greedy(s);
     }
-    if ((!most || mi__stalled(s, MI__STALLED)) && s->rows >= (most ? STUCK_ROWS : AUCTION_ROWS))
+    if ((!most || mi__stalled(s, FAR)) && s->rows >= (most ? STUCK_ROWS : AUCTION_ROWS))
         mi__auction(s);
 }
 
@@ -92,6 +98,7 @@ mi_status mi__solve(mi__solver *s, const double *start) {
     if (s->cols <= MI__SMALL) /* even a good start would not pay */
         return solve_small(s);
     bool large = false;
+    s->tied = 0;
     MI__TRY(mi__first_look(s, &large));
     if (large) {
         s->costs.factor *= 0x1p-400;
@@ -110,9 +117,9 @@ mi_status mi__solve(mi__solver *s, const double *start) {
             s); /* at the best prices rows are not alone: reduction would only stir them */
     } else if (s->rows == s->cols && mi__stalled(s, EASY))
         price_by_columns(s);
-    if (start == NULL || mi__stalled(s, MI__STALLED))
+    if (start == NULL || mi__stalled(s, FAR))
         mi__reduce(s);
-    if (mi__stalled(s, MI__STALLED))
+    if (prices_are_far(s))
         find_prices(s);
     for (int64_t t = 0; t < s->free_count; t++)
         if (!mi__path(s, s->free[t]))

@@ -16,7 +16,7 @@
 #include "costs.h"
 
 #define MI__LIST 32   /* columns in a list at most */
-#define MI__DENSE 160 /* with no more columns, whole rows are read and there are no lists */
+#define MI__DENSE 144 /* with no more columns, whole rows are read and there are no lists */
 
 typedef struct mi__list {
     double bound;  /* all other columns are worth that at least */
@@ -59,6 +59,7 @@ typedef struct mi__solver {
     double *paid;   /* [all] the cost of that pair, times factor */
     int32_t *free;  /* [all] rows that have none */
     int64_t free_count;
+    int64_t tied;   /* so many of those wanted two columns alike: the last reduction left them */
     double *zero;   /* [cols] zeros */
     double *line;   /* [cols] for mi__costs_row() */
     double *open;   /* [cols] prices, infinite where a column is not to be had; or scratch */
@@ -86,9 +87,7 @@ typedef struct mi__bid {
     int32_t at;
 } mi__bid;
 
-/* Prices are far off if reductions leave more free rows than one in so many. */
-#define MI__STALLED 8
-
+/* Whether more rows are free than one in so many. */
 static inline bool mi__stalled(const mi__solver *s, int64_t in) {
     return s->free_count * in > s->rows;
 }
