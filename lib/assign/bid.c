@@ -105,11 +105,23 @@ void mi__reduce(mi__solver *s) {
         take_costless(s);
 }
 
+/* Rows that cost nothing have the columns that no others have, at one price, the least. */
+static void level(mi__solver *s) {
+    double lowest = -INFINITY;
+    for (int64_t j = 0; j < s->cols; j++)
+        if (s->owner[j] < 0 || s->owner[j] >= s->rows)
+            lowest = MI__MAX(s->price[j], lowest);
+    for (int64_t j = 0; j < s->cols; j++)
+        s->price[j] = MI__MAX(s->price[j], lowest);
+}
+
 /* D. Bertsekas' auction, a row at a time, until each has a column: then no row has one that is
  * worth more than `step` above its least. False if that takes too long. */
 static bool auction_once(mi__solver *s, double step) {
     int64_t bids = BIDS * s->all;
     mi__free_all(s);
+    if (s->rows < s->cols)
+        take_costless(s);
     while (s->free_count > 0 && bids-- > 0) {
         const int32_t i = s->free[s->free_count - 1];
         const mi__bid bid = mi__look(s, i);
@@ -123,6 +135,8 @@ static bool auction_once(mi__solver *s, double step) {
         else
             s->free_count--;
     }
+    if (s->rows < s->cols)
+        level(s);
     return s->free_count == 0;
 }
 
@@ -150,16 +164,6 @@ static double range_of(mi__solver *s) {
     return sum / (double)count;
 }
 
-/* Rows that cost nothing have the columns that no others have, at one price, the least. */
-static void level(mi__solver *s) {
-    double lowest = -INFINITY;
-    for (int64_t j = 0; j < s->cols; j++)
-        if (s->owner[j] < 0 || s->owner[j] >= s->rows)
-            lowest = MI__MAX(s->price[j], lowest);
-    for (int64_t j = 0; j < s->cols; j++)
-        s->price[j] = MI__MAX(s->price[j], lowest);
-}
-
 /* What is left free, the free ones in the order of rows, is what mi__reduce() leaves at these
  * prices. */
 void mi__auction(mi__solver *s) {
@@ -169,8 +173,6 @@ void mi__auction(mi__solver *s) {
     if (s->costs.whole)
         for (int64_t j = 0; j < s->cols; j++)
             s->price[j] = ceil(s->price[j]); /* with which all sums are exact */
-    if (s->rows < s->cols)
-        level(s);
     mi__free_all(s);
     mi__reduce(s);
 }

@@ -179,9 +179,12 @@ static bool look_listed(const mi__solver *s, const mi__list *list, mi__bid *bid)
 int64_t mi__first_of(const mi__solver *s, double factor, const double *cost, const double *price,
                      double worth) {
     const int64_t n = s->cols, first = s->k->row_first(n, factor, cost, price, worth, 0);
-    for (int64_t j = first; j < n; j = s->k->row_first(n, factor, cost, price, worth, j + 1))
-        if (s->owner[j] < 0)
-            return j;
+    if (s->owner[first] < 0)
+        return first;
+    const int64_t count = s->k->row_below(n, factor, cost, price, worth, s->some);
+    for (int64_t t = 0; t < count; t++)
+        if (s->owner[s->some[t]] < 0)
+            return s->some[t];
     return first;
 }
 
