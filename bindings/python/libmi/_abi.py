@@ -1772,8 +1772,8 @@ Returns MI_OK; MI_E_ARG; MI_E_SHAPE; MI_E_NUMERIC (NaN, or the infinity that is 
     MI_E_INFEASIBLE (no matching avoids the forbidden pairs); MI_E_UNSUPPORTED (MI_ASSIGN_I64
     of a large range in a build whose compiler has no 128-bit integers); MI_E_ABI;
     MI_E_NOMEM. On failure nothing but `status` is written.
-Note: Time and memory: see the top. If rows > cols and a good part of the columns is needed more
-    than once, the costs are copied to float64, column by column.
+Note: Time and memory: see the top. If rows > cols, the costs are copied to float64, column by
+    column: up to 2^19 of them at once, more if a good part of the columns is needed again.
 Since 0.1""",
     ),
     'mi_assign_solve_many': (
