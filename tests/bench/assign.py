@@ -10,6 +10,8 @@ SciPy's, of the medians over rounds. `read` is a pass over the matrix by numpy.m
 out where it would take longer than --most seconds by its time at the size before, or has no way to
 take the shape; where it does not end in time it is stopped: `stopped`; where its total is off, `wrong`.
 `lap` and `lapx` have modules of the same name: --lap names the folder with the other one.
+
+With --many, it tells instead how much sooner two threads solve many problems than one does.
 """
 import argparse
 import functools
@@ -268,6 +270,29 @@ def measure(solvers, name, n, args):
     return taken, out
 
 
+# -- many problems ---------------------------------------------------------------------------------
+
+def many(args):
+    lines, rng, others = [], np.random.default_rng(0), Others()
+    for n in args.n:
+        costs = rng.random((max(8_000_000 // n ** 2, 4), n, n))
+        solvers = [libmi.Assignment(context=libmi.Context(threads=threads)) for threads in (1, 2)]
+        gains = []
+        for _ in range(args.rounds + 1):
+            seconds = []
+            for solver in solvers:
+                start = time.perf_counter()
+                solver.solve_many(costs)
+                seconds.append(time.perf_counter() - start)
+            gains.append(seconds[0] / seconds[1])
+        del gains[0]  # makes workspaces
+        lines.append([str(n), str(len(costs)), '%.2f' % statistics.median(gains),
+                      '%.2f - %.2f' % (min(gains), max(gains))])
+    remarks = busy(others.rate())
+    table(['n', 'problems', 'two threads', 'spread'], lines, texts=())
+    print(*remarks)
+
+
 def words():
     parser = argparse.ArgumentParser(description='libmi and others, side by side')
     parser.add_argument('--n', type=int, nargs='+', default=[10, 100, 500, 1000, 2000, 4000])
@@ -278,11 +303,15 @@ def words():
     parser.add_argument('--most', type=float, default=3, help='seconds that a call may take')
     parser.add_argument('--lap', metavar='DIR')
     parser.add_argument('--json', metavar='FILE')
+    parser.add_argument('--many', action='store_true', help='many problems, on one thread and two')
     return parser.parse_args()
 
 
 def main():
     args = words()
+    if args.many:
+        many(args)
+        return
     everybody = sides(args)
     figures = []
     for name in args.family:
