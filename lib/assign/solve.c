@@ -14,7 +14,9 @@
 #define STUCK_ROWS 64    /* the same for auctions, where reductions leave most rows, */
 #define AUCTION_ROWS 160 /* and where they leave some */
 
-/* Prices with which the least that a column is worth is 0: Jonker and Volgenant's reduction. */
+/* Prices with which the least that a column is worth is 0: Jonker and Volgenant's reduction. Of
+ * more columns than rows those that are dear to all start at one price, that of the dearest that
+ * rows may have to take. */
 static void price_by_columns(mi__solver *s) {
     for (int64_t j = 0; j < s->cols; j++)
         s->price[j] = INFINITY;
