@@ -124,5 +124,5 @@ static mi_status look_turned(mi__solver *s, bool *large) {
 }
 
 mi_status mi__first_look(mi__solver *s, bool *large) {
-    return s->costs.turned && !s->dense ? look_turned(s, large) : look(s, large);
+    return s->costs.turned ? look_turned(s, large) : look(s, large);
 }

@@ -436,6 +436,24 @@ START_TEST(test_families) {
 }
 END_TEST
 
+/* So many costs of a tall matrix are not copied at once: its lists are made row by row. */
+START_TEST(test_tall) {
+    static const family families[] = {UNIFORM, TIES, COUNTS, DECADES, EQUAL};
+    mi_assign *assign;
+    OK(mi_assign_create(NULL, &assign));
+    for (size_t f = 0; f < sizeof families / sizeof *families; f++) {
+        problem p = make(families[f], 1100, 480);
+        OK(mi_assign_solve(assign, &p.io));
+        check_solution(&p.io, slack_of(&p));
+        p.cost[1001 * 480 + 7] = NAN; /* none of the rows that are looked at first */
+        ck_assert_int_eq(mi_assign_solve(assign, &p.io), MI_E_NUMERIC);
+        ck_assert_ptr_nonnull(strstr(mi_error_message(), "cost[1001][7] is nan"));
+        unmake(&p);
+    }
+    mi_assign_destroy(assign);
+}
+END_TEST
+
 /* What costs do to every matching, the total must follow: exactly, as all are integers. */
 START_TEST(test_properties) {
     mi__random r = mi__random_at(8, 0, 0);
@@ -790,6 +808,6 @@ START_TEST(test_rows) {
 END_TEST
 
 UNIT_MAIN("assign", test_every_rectangle, test_forbidden, test_scales, test_decades,
-          test_sums_that_overflow, test_integers_are_exact, test_families, test_properties,
-          test_warm_start, test_a_good_start_saves_work, test_many, test_empty,
+          test_sums_that_overflow, test_integers_are_exact, test_families, test_tall,
+          test_properties, test_warm_start, test_a_good_start_saves_work, test_many, test_empty,
           test_ties_are_stable, test_infeasible_ends, test_refuses, test_rows)
