@@ -6,9 +6,10 @@ laprust and fastlap.
 
 Every solver gets the same float64 matrices, one thread, taking turns. Times are of a call, libmi's of
 the bare C function through ctypes with a handle that is used again; figures are times divided by
-SciPy's, of the medians over rounds. `read` is a pass over the matrix by numpy.min(). A peer is left
-out where it would take longer than --most seconds by its time at the size before, or has no way to
-take the shape; where it does not end in time it is stopped: `stopped`; where its total is off, `wrong`.
+SciPy's, of the medians over rounds. `read` is a pass over the matrix by numpy.min(). A peer other than
+SciPy is left out where it would take longer than --most seconds by its time at the size before, or has
+no way to take the shape; where it does not end in time it is stopped: `stopped`; where its total is
+off, `wrong`.
 `lap` and `lapx` have modules of the same name: --lap names the folder with the other one.
 
 With --many, it tells instead how much sooner two threads solve many problems than one does.
@@ -242,7 +243,7 @@ def measure(solvers, name, n, args):
         theirs.close()
         taken, totals, now = {}, {}, None
         try:
-            while ours.poll(args.most * args.matrices * 2 + 20):
+            while ours.poll(None if now == 'SciPy' else args.most * args.matrices * 2 + 20):
                 now, what, value = ours.recv()
                 if what == 'end':
                     break
@@ -300,7 +301,7 @@ def words():
     parser.add_argument('--kernels', nargs='*', default=['avx2', 'generic'])
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--matrices', type=int, default=3)
-    parser.add_argument('--most', type=float, default=3, help='seconds that a call may take')
+    parser.add_argument('--most', type=float, default=3, help='seconds that a call of a peer other than SciPy may take')
     parser.add_argument('--lap', metavar='DIR')
     parser.add_argument('--json', metavar='FILE')
     parser.add_argument('--many', action='store_true', help='many problems, on one thread and two')
@@ -318,11 +319,9 @@ def main():
         slow, lines, others = {}, [], Others()
         for n in args.n:
             solvers = {solver: side for solver, side in everybody.items()
-                       if slow.get(solver, 0) * (n / slow.get('n', n)) ** 3 <= args.most}
-            if 'SciPy' not in solvers:
-                lines.append([name, str(n), 'SciPy would take too long'] + [''] * 7)
-                continue
+                       if solver == 'SciPy' or slow.get(solver, 0) * n ** 3 <= args.most}
             taken, out = measure(solvers, name, n, args)
+            out |= {solver: 'left out' for solver in everybody if solver not in solvers}
             seconds = {solver: statistics.median(times) for solver, times in taken.items()}
             scipy = seconds['SciPy']
             ratio = {solver: value / scipy for solver, value in seconds.items()}
@@ -335,7 +334,8 @@ def main():
                           *('%.3f' % ratio.get('libmi ' + kind, math.nan)
                             for kind in ['float32', *args.kernels]), '%.3f' % ratio['read']])
             figures.append({'family': name, 'n': n, 'seconds': taken, 'out': out})
-            slow = {**seconds, 'n': n}
+            slow |= {solver: value / n ** 3 for solver, value in seconds.items()}
+            slow |= {solver: math.inf for solver, what in out.items() if what != 'wrong'}
             if out:
                 lines.append(['', '', ', '.join(f'{k}: {v}' for k, v in out.items())])
         width = max(map(len, lines))
