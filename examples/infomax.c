@@ -25,7 +25,7 @@ static struct {
         *views, *schedule, *out, *save, *restore, *beside;
     long long size, z_dim, batch, epochs, units, embed, layers, negatives, measures, neighbours,
         mlp_epochs, stop, seed, threads;
-    double alpha, beta, gamma, delta, rate, temperature, decay, scale_min;
+    double alpha, beta, gamma, delta, rate, temperature, decay, linear_decay, scale_min;
     bool unlabelled, shuffle, eval, bfloat16;
 } set = {.data = "builtin",
          .encoder = "infomax",
@@ -89,6 +89,8 @@ static const option options[] = {
     {"measures", OPTION_INTEGER, &set.measures, 0, 1000,
      "measure features after so many epochs each; 0: at the end"},
     {"neighbours", OPTION_INTEGER, &set.neighbours, 1, 10000, "that vote"},
+    {"linear-decay", OPTION_REAL, &set.linear_decay, -1, 1e6,
+     "weight decay of linear classifiers; -1: each is given its best, by training images held out"},
     {"mlp-epochs", OPTION_INTEGER, &set.mlp_epochs, 0, 10000,
      "of classifiers with 200 hidden units; 0: none"},
     {"seed", OPTION_INTEGER, &set.seed, 0, 1e15, "of weights, order and views"},
@@ -280,6 +282,7 @@ static void measure(run *r, double epoch) {
                            .side = r->side,
                            .classes = r->shape.classes,
                            .neighbours = (int)set.neighbours,
+                           .linear_decay = set.linear_decay,
                            .mlp_epochs = (int)set.mlp_epochs,
                            .sheets = set.out,
                            .beside = r->beside,
@@ -385,6 +388,7 @@ static void report(const run *r, double seconds) {
         printf("Pictures: %s/knn_cos.png and %s/knn_l2.png\n", set.out, set.out);
     printf("{");
     print_levels("probe_linear", q->linear);
+    print_levels("linear_decay", q->linear_decay);
     if (mlp)
         print_levels("probe_mlp", q->mlp);
     printf("\"knn_cos\": %.4f, \"knn_l2\": %.4f, \"code_mean\": %.4f, \"code_std\": %.4f, "

@@ -77,11 +77,11 @@ static void release(features *f) {
 /* -- classifiers ------------------------------------------------------------------------------ */
 
 static double probe(const measurement *m, const mi_probe_options *o, int level,
-                    const features *train, const features *test) {
+                    const features *train, const features *test, mi_probe_report *report) {
     mi_probe *p;
     double accuracy;
     need(mi_probe_create(m->context, train->d[level], m->classes, o, &p), "probe");
-    need(mi_probe_fit(p, train->n, train->x[level], 0, train->label, NULL), "probe");
+    need(mi_probe_fit(p, train->n, train->x[level], 0, train->label, report), "probe");
     need(mi_probe_accuracy(p, test->n, test->x[level], 0, test->label, &accuracy), "probe");
     mi_probe_destroy(p);
     return accuracy;
@@ -89,17 +89,19 @@ static double probe(const measurement *m, const mi_probe_options *o, int level,
 
 static void probe_level(const measurement *m, int level, const features *train,
                         const features *test, quality *q) {
-    const mi_probe_options linear = {.struct_size = sizeof linear};
+    const mi_probe_options linear = {.struct_size = sizeof linear, .decay = m->linear_decay};
     const mi_probe_options mlp = {
         .struct_size = sizeof mlp, .layers = "dense 200, bn, relu", .epochs = m->mlp_epochs};
+    mi_probe_report report = {.struct_size = sizeof report};
     char text[64];
     snprintf(text, sizeof text, "a linear classifier of %s, %lld numbers", level_names[level],
              (long long)train->d[level]);
     tell(m, text);
-    q->linear[level] = probe(m, &linear, level, train, test);
+    q->linear[level] = probe(m, &linear, level, train, test, &report);
+    q->linear_decay[level] = report.decay;
     snprintf(text, sizeof text, "a classifier with 200 hidden units of %s", level_names[level]);
     tell(m, text);
-    q->mlp[level] = m->mlp_epochs > 0 ? probe(m, &mlp, level, train, test) : NAN;
+    q->mlp[level] = m->mlp_epochs > 0 ? probe(m, &mlp, level, train, test, NULL) : NAN;
 }
 
 /* -- neighbours ------------------------------------------------------------------------------- */

@@ -28,8 +28,9 @@ static mi_status load_options(mi_probe *p, const mi_probe_options *options) {
     o->rate = o->rate != 0 ? o->rate : o->layers == NULL ? 1e-2 : 1e-3;
     if (!(o->rate > 0) || !isfinite(o->rate))
         return mi__fail(MI_E_ARG, "rate must be above 0, got %g", o->rate);
-    if (!(o->decay >= 0) || !isfinite(o->decay))
-        return mi__fail(MI_E_ARG, "decay must not be negative, got %g", o->decay);
+    if (!(o->decay >= 0 || o->decay == MI__DECAY_CHOSEN) || !isfinite(o->decay))
+        return mi__fail(MI_E_ARG, "decay must be 0 or more, or -1 to have it chosen, got %g",
+                        o->decay);
     return MI_OK;
 }
 

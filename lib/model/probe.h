@@ -6,6 +6,8 @@
 
 #include <mi/probe.h>
 
+#define MI__DECAY_CHOSEN (-1)
+
 /* What a fit makes: a network, whose features are logits, behind (x - mean) inverse. */
 typedef struct mi__probe_model {
     mi_encoder *encoder;

@@ -10,6 +10,7 @@
 #include <float.h>
 #include <inttypes.h>
 #include <math.h>
+#include <string.h>
 
 /* -- scale ------------------------------------------------------------------------------------ */
 
@@ -88,6 +89,7 @@ static mi_status check_raw(const mi_probe *p, const mi__probe_samples *s) {
 typedef struct training {
     const mi_probe *probe;
     mi__probe_samples *s;
+    double decay;
     mi__probe_model model;
     mi_optimizer *optimizer;
     int64_t epochs;
@@ -117,7 +119,7 @@ static mi_status begin(training *t) {
     t->epochs = epochs_of(t);
     mi_optimizer_options oo = {.struct_size = sizeof oo,
                                .rate = o->rate,
-                               .decay = o->decay,
+                               .decay = t->decay,
                                .schedule = MI_SCHEDULE_COSINE,
                                .total = t->epochs * t->steps};
     return mi_optimizer_create(t->model.encoder, &oo, &t->optimizer);
@@ -159,13 +161,65 @@ static mi_status train(training *t) {
     return MI_OK;
 }
 
+/* -- the decay -------------------------------------------------------------------------------- */
+
+#define HELD 10 /* one sample of so many */
+
+static const double decays[] = {0, 0.3, 1, 3, 10};
+
+static mi_status try_decay(training *t, const mi__probe_samples *held, double *accuracy) {
+    MI__TRY(begin(t));
+    MI__TRY(train(t));
+    return mi__probe_score(&t->model, held, accuracy);
+}
+
+/* By a shuffled copy of the index, so that the fit to come is that of a decay that was given. */
+static mi_status try_decays(const mi_probe *p, mi__probe_samples *learnt, double *decay) {
+    mi__random r = mi__random_at(p->options.seed, MI__STREAM_PROBE, 1);
+    mi__probe_samples held = *learnt;
+    mi__random_shuffle(&r, learnt->n, learnt->index);
+    held.n = (learnt->n - 1) / HELD + 1;
+    learnt->n -= held.n;
+    held.index += learnt->n;
+    double best = -1, accuracy = 0;
+    for (size_t i = 0; i < sizeof decays / sizeof *decays; i++) {
+        training t = {.probe = p, .s = learnt, .decay = decays[i]};
+        mi_status status = try_decay(&t, &held, &accuracy);
+        end(&t);
+        MI__TRY(status);
+        if (accuracy > best) {
+            best = accuracy;
+            *decay = decays[i];
+        }
+    }
+    return MI_OK;
+}
+
+static mi_status choose_decay(const mi_probe *p, const mi__probe_samples *s, double *decay) {
+    if (s->n < 2)
+        return mi__fail(MI_E_ARG, "a decay can't be chosen with one sample: give one, such as 0");
+    mi__probe_samples copy = *s;
+    copy.index = mi__alloc(p->ctx, s->room, sizeof *s->index);
+    if (copy.index == NULL)
+        return MI_E_NOMEM;
+    memcpy(copy.index, s->index, (size_t)s->n * sizeof *s->index);
+    mi_status status = try_decays(p, &copy, decay);
+    mi__probe_free_samples(p, &copy);
+    return status;
+}
+
+/* -- the whole -------------------------------------------------------------------------------- */
+
 static mi_status fit(mi_probe *p, training *t, mi_probe_report *report) {
     MI__TRY(check_raw(p, t->s));
+    if (t->decay == MI__DECAY_CHOSEN)
+        MI__TRY(choose_decay(p, t->s, &t->decay));
     MI__TRY(begin(t));
     MI__TRY(train(t));
     mi_probe_report own = {.struct_size = sizeof own,
                            .loss = t->sum / (double)t->s->n,
-                           .steps = mi_optimizer_steps(t->optimizer)};
+                           .steps = mi_optimizer_steps(t->optimizer),
+                           .decay = t->decay};
     MI__TRY(mi__probe_score(&t->model, t->s, &own.accuracy));
     const mi__probe_model kept = p->model;
     p->model = t->model;
@@ -182,7 +236,7 @@ mi_status mi_probe_fit(mi_probe *probe, int64_t n, const float *x, int64_t ld, c
         MI__TRY(mi__report_check(report, sizeof *report, sizeof *report, "mi_probe_report"));
     mi__probe_samples s;
     MI__TRY(mi__probe_take(probe, n, x, ld, label, &s));
-    training t = {.probe = probe, .s = &s};
+    training t = {.probe = probe, .s = &s, .decay = probe->options.decay};
     mi_status status = fit(probe, &t, report);
     end(&t);
     mi__probe_free_samples(probe, &s);

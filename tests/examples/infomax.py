@@ -54,8 +54,8 @@ def check_run(tap, data, work):
     done = run('--data', data, *QUICK, '--epochs', 3, '--measures', 2, '--out', out, '--save', work / 'a.st')
     tap.ok(done.returncode == 0, 'a run ends with 0', done.stderr)
     result = last_json(done)
-    wanted = {'probe_linear', 'probe_mlp', 'knn_cos', 'knn_l2', 'code_mean', 'code_std', 'epochs', 'seconds',
-              'images_per_second', 'interrupted'}
+    wanted = {'probe_linear', 'linear_decay', 'probe_mlp', 'knn_cos', 'knn_l2', 'code_mean', 'code_std', 'epochs',
+              'seconds', 'images_per_second', 'interrupted'}
     tap.ok(set(result) == wanted, 'the last line is JSON with every figure', str(result))
     tap.ok(set(result['probe_linear']) == LEVELS and set(result['probe_mlp']) == LEVELS, 'at three levels', str(result))
     tap.ok(result['epochs'] == 3 and not result['interrupted'], 'of this run', str(result))
@@ -72,6 +72,14 @@ def check_run(tap, data, work):
     same = ['probe_linear', 'probe_mlp', 'knn_cos', 'knn_l2', 'code_mean', 'code_std']
     tap.ok(again.returncode == 0 and [last_json(again)[k] for k in same] == [result[k] for k in same],
            '--restore --eval finds the same figures', again.stderr + again.stdout)
+    chosen = run('--data', data, *QUICK, '--epochs', 3, '--restore', work / 'a.st', '--eval', '--linear-decay', -1)
+    decays = last_json(chosen)['linear_decay']
+    given = run('--data', data, *QUICK, '--epochs', 3, '--restore', work / 'a.st', '--eval', '--linear-decay',
+                decays['conv'])
+    tap.ok(set(result['linear_decay'].values()) == {0} and set(decays.values()) <= {0, 0.3, 1, 3, 10},
+           'decays of linear classifiers are told', chosen.stdout)
+    tap.ok(last_json(given)['probe_linear']['conv'] == last_json(chosen)['probe_linear']['conv'],
+           'a decay that is given does what a chosen one does', given.stdout)
 
 
 def check_resume(tap, data, work):

@@ -306,6 +306,70 @@ START_TEST(decay_keeps_weights_small) {
 }
 END_TEST
 
+/* Every feature tells a little, and a share of the labels is any: these can be learnt by heart. */
+static data unsure(int64_t n, double share, uint64_t seed) {
+    enum { D = 120 };
+    data s = {n, D, malloc((size_t)n * D * sizeof *s.x), malloc((size_t)n * sizeof *s.label)};
+    mi__random r = mi__random_at(seed, 78, 0);
+    for (int64_t i = 0; i < n; i++) {
+        s.label[i] = (int32_t)mi__random_below(&r, 3);
+        for (int64_t j = 0; j < D; j++)
+            s.x[i * D + j] = (float)(mi__random_normal(&r) + 0.4 * (j % 3 == s.label[i]));
+        if (mi__random_range(&r, 0, 1) < share)
+            s.label[i] = (int32_t)mi__random_below(&r, 3);
+    }
+    return s;
+}
+
+static double score(mi_probe *p, const data *s) {
+    double accuracy;
+    OK(mi_probe_accuracy(p, s->n, s->x, 0, s->label, &accuracy));
+    return accuracy;
+}
+
+START_TEST(a_chosen_decay_is_that_of_the_best_fit) {
+    data s = unsure(400, 0.4, 3), others = unsure(3000, 0, 4);
+    const double given[] = {0, 0.3, 1, 3, 10};
+    mi_probe *chosen = make(NULL, s.d, 3, (mi_probe_options){.decay = -1});
+    const double decay = fit(chosen, &s).decay;
+    int found = 0;
+    for (int i = 0; i < 5; i++) {
+        mi_probe *p = make(NULL, s.d, 3, (mi_probe_options){.decay = given[i]});
+        ck_assert_double_eq(fit(p, &s).decay, given[i]);
+        if (given[i] == 0)
+            ck_assert_double_gt(score(chosen, &others), score(p, &others) + 0.05);
+        if (given[i] == decay) {
+            assert_same(chosen, p, &others);
+            found++;
+        }
+        mi_probe_destroy(p);
+    }
+    ck_assert_int_eq(found, 1);
+    mi_probe_destroy(chosen);
+    free_data(&s);
+    free_data(&others);
+}
+END_TEST
+
+/* Where all do as well, there is none. */
+START_TEST(a_chosen_decay_is_the_least_of_equals) {
+    float x[40];
+    int32_t label[40];
+    for (int i = 0; i < 40; i++) {
+        label[i] = i % 2;
+        x[i] = i % 2 ? 1 : -1;
+    }
+    mi_probe *p = make(NULL, 1, 2, (mi_probe_options){.decay = -1});
+    for (int64_t n = 2; n <= 40; n += 19) {
+        mi_probe_report report = {.struct_size = sizeof report, .decay = 123};
+        OK(mi_probe_fit(p, n, x, 0, label, &report));
+        ck_assert_double_eq(report.decay, 0);
+    }
+    FAILS(MI_E_ARG, "one sample", mi_probe_fit(p, 1, x, 0, label, NULL));
+    mi_probe_destroy(p);
+}
+END_TEST
+
 /* -- what it does not depend on --------------------------------------------------------------- */
 
 START_TEST(unknown_samples_are_left_out) {
@@ -464,7 +528,7 @@ START_TEST(options_are_checked) {
         {{.rate = -1}, MI_E_ARG, "rate must be above 0, got -1"},
         {{.rate = NAN}, MI_E_ARG, "rate"},
         {{.rate = INFINITY}, MI_E_ARG, "rate"},
-        {{.decay = -0.5}, MI_E_ARG, "decay must not be negative, got -0.5"},
+        {{.decay = -0.5}, MI_E_ARG, "decay must be 0 or more, or -1 to have it chosen, got -0.5"},
         {{.decay = NAN}, MI_E_ARG, "decay"},
         {{.layers = "dense 3, blah"}, MI_E_FORMAT, "character 10"},
         {{.layers = "dense 3 | softmax 4"}, MI_E_FORMAT, "head"},
@@ -591,7 +655,8 @@ END_TEST
 static mi_status learn(failing *f, const data *s, const data *other) {
     mi_context *context = NULL;
     mi_probe *p = NULL;
-    mi_probe_options o = {.struct_size = sizeof o, .layers = "dense 5, bn, relu", .epochs = 2};
+    mi_probe_options o = {
+        .struct_size = sizeof o, .layers = "dense 5, bn, relu", .epochs = 2, .decay = -1};
     float *before = NULL, *after = NULL;
     double accuracy;
     mi_status status = failing_context(f, 2, 1, &context);
@@ -643,8 +708,9 @@ UNIT_MAIN("probe", the_gradient_is_that_of_the_loss, the_loss_is_right_where_pro
           it_finds_the_optimum_of_a_table, the_optimum_does_not_depend_on_the_seed,
           the_defaults_find_the_optimum, the_defaults_tell_few_samples_apart,
           a_plain_one_starts_with_even_chances, it_makes_as_many_steps_as_it_says,
-          layers_make_it_more_than_linear, decay_keeps_weights_small, unknown_samples_are_left_out,
-          a_fit_forgets_the_one_before, threads_do_not_change_it,
+          layers_make_it_more_than_linear, decay_keeps_weights_small,
+          a_chosen_decay_is_that_of_the_best_fit, a_chosen_decay_is_the_least_of_equals,
+          unknown_samples_are_left_out, a_fit_forgets_the_one_before, threads_do_not_change_it,
           the_scale_of_features_does_not_matter, constant_features_are_as_if_not_there,
           predictions_do_not_depend_on_their_company, options_are_checked,
           a_failure_changes_nothing, an_overflow_changes_nothing, every_allocation_may_fail)

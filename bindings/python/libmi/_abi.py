@@ -1673,7 +1673,8 @@ class mi_probe_options(Structure):
     raw: 1: features as they are. 0: each is centred and divided by its standard deviation, as
         found by mi_probe_fit(); constant ones are left out
     rate: of Adam, falling along half a cosine; 0: 1e-2, with layers 1e-3
-    decay: weight decay; 0: none
+    decay: weight decay; 0: none. -1: of 0, 0.3, 1, 3 and 10 the one that does best on a tenth of
+        the samples after a fit to the others, the least of equals; then all are fitted
     """
 
     _fields_ = (
@@ -1695,6 +1696,7 @@ class mi_probe_report(Structure):
     loss: mean cross entropy of the last epoch, nats
     accuracy: on the samples that it was fitted to
     steps: steps made
+    decay: the weight decay, given or chosen
     """
 
     _fields_ = (
@@ -1702,6 +1704,7 @@ class mi_probe_report(Structure):
         ('loss', c_double),
         ('accuracy', c_double),
         ('steps', c_int64),
+        ('decay', c_double),
     )
 
 
@@ -4000,11 +4003,12 @@ ld: row stride, 0: d
 label: [n], each in 0 to classes - 1; negative: unknown, left out: its features are
     not looked at
 report (out): its struct_size set by the caller; may be NULL
-Returns MI_OK; MI_E_ARG (a label out of range, none known); MI_E_SHAPE; MI_E_NUMERIC (NaN or
-    infinity: the message says where; also a rate or features so large that the network
-    overflows); MI_E_ABI; MI_E_NOMEM. On failure the probe stays as it was
-Note: epochs n d classes operations without layers, as many epochs as the options tell. The same
-    at any number of threads.
+Returns MI_OK; MI_E_ARG (a label out of range, none known, one alone and its decay to be chosen);
+    MI_E_SHAPE; MI_E_NUMERIC (NaN or infinity: the message says where; also a rate or
+    features so large that the network overflows); MI_E_ABI; MI_E_NOMEM. On failure the probe
+    stays as it was
+Note: epochs n d classes operations without layers, as many epochs as the options tell; 5.5 times
+    as many where the decay is chosen. The same at any number of threads.
 Since 0.1""",
     ),
     'mi_probe_predict': (

@@ -126,6 +126,19 @@ def test_options():
     assert standard.accuracy(TEST * np.float32(1000), TRUTH) > .9
 
 
+def test_decay_is_chosen():
+    rng = np.random.default_rng(1)
+    noisy = np.where(rng.random(len(LABEL)) < .3, rng.integers(0, 3, len(LABEL)), LABEL)
+    chosen = Probe(D, 3, decay='chosen', epochs=10, seed=1)
+    decay = chosen.fit(X, noisy).decay
+    assert decay in (0, .3, 1, 3, 10)
+    given = Probe(D, 3, decay=decay, epochs=10, seed=1)
+    assert given.fit(X, noisy).decay == decay
+    np.testing.assert_array_equal(chosen.predict(TEST, True)[1], given.predict(TEST, True)[1])
+    with pytest.raises(libmi.ArgumentError, match='one sample'):
+        chosen.fit(X[:1], LABEL[:1])
+
+
 # -- errors ------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize('arguments, options, error, words', [
@@ -139,6 +152,8 @@ def test_options():
     ((D, 3), {'rate': 0}, libmi.ArgumentError, 'rate is 0'),
     ((D, 3), {'rate': -1}, libmi.ArgumentError, '-1'),
     ((D, 3), {'decay': math.nan}, libmi.ArgumentError, 'nan'),
+    ((D, 3), {'decay': -2}, libmi.ArgumentError, 'or -1 to have it chosen, got -2'),
+    ((D, 3), {'decay': 'best'}, libmi.ArgumentError, 'best'),
     ((D, 3), {'momentum': 1}, TypeError, "no option 'momentum'"),
     ((D, 3), {'context': 5}, TypeError, 'context is a int'),
 ])
