@@ -97,8 +97,8 @@ LIBMI_API void mi_probe_destroy(mi_probe *probe);
  *         MI_E_SHAPE; MI_E_NUMERIC (NaN or infinity: the message says where; also a rate or
  *         features so large that the network overflows); MI_E_ABI; MI_E_NOMEM. On failure the probe
  *         stays as it was
- * @note epochs n d classes operations without layers, as many epochs as the options tell; 5.5 times
- *       as many where the decay is chosen. The same at any number of threads.
+ * @note epochs n d classes operations without layers, as many epochs as the options tell; up to 6
+ *       times as many where the decay is chosen. The same at any number of threads.
  * @since 0.1
  */
 LIBMI_API LIBMI_NODISCARD mi_status mi_probe_fit(mi_probe *probe, int64_t n, const float *x,

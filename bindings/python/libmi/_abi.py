@@ -4007,8 +4007,8 @@ Returns MI_OK; MI_E_ARG (a label out of range, none known, one alone and its dec
     MI_E_SHAPE; MI_E_NUMERIC (NaN or infinity: the message says where; also a rate or
     features so large that the network overflows); MI_E_ABI; MI_E_NOMEM. On failure the probe
     stays as it was
-Note: epochs n d classes operations without layers, as many epochs as the options tell; 5.5 times
-    as many where the decay is chosen. The same at any number of threads.
+Note: epochs n d classes operations without layers, as many epochs as the options tell; up to 6
+    times as many where the decay is chosen. The same at any number of threads.
 Since 0.1""",
     ),
     'mi_probe_predict': (
