@@ -161,17 +161,17 @@ static mi_status train(training *t) {
     return MI_OK;
 }
 
+static mi_status learn(training *t, const mi__probe_samples *scored, double *accuracy) {
+    MI__TRY(begin(t));
+    MI__TRY(train(t));
+    return mi__probe_score(&t->model, scored, accuracy);
+}
+
 /* -- the decay -------------------------------------------------------------------------------- */
 
 #define HELD 10 /* one sample of so many */
 
 static const double decays[] = {0, 0.3, 1, 3, 10};
-
-static mi_status try_decay(training *t, const mi__probe_samples *held, double *accuracy) {
-    MI__TRY(begin(t));
-    MI__TRY(train(t));
-    return mi__probe_score(&t->model, held, accuracy);
-}
 
 /* By a shuffled copy of the index, so that the fit to come is that of a decay that was given. */
 static mi_status try_decays(const mi_probe *p, mi__probe_samples *learnt, double *decay) {
@@ -184,7 +184,7 @@ static mi_status try_decays(const mi_probe *p, mi__probe_samples *learnt, double
     double best = -1, accuracy = 0;
     for (size_t i = 0; i < sizeof decays / sizeof *decays; i++) {
         training t = {.probe = p, .s = learnt, .decay = decays[i]};
-        mi_status status = try_decay(&t, &held, &accuracy);
+        mi_status status = learn(&t, &held, &accuracy);
         end(&t);
         MI__TRY(status);
         if (accuracy > best) {
@@ -214,13 +214,10 @@ static mi_status fit(mi_probe *p, training *t, mi_probe_report *report) {
     MI__TRY(check_raw(p, t->s));
     if (t->decay == MI__DECAY_CHOSEN)
         MI__TRY(choose_decay(p, t->s, &t->decay));
-    MI__TRY(begin(t));
-    MI__TRY(train(t));
-    mi_probe_report own = {.struct_size = sizeof own,
-                           .loss = t->sum / (double)t->s->n,
-                           .steps = mi_optimizer_steps(t->optimizer),
-                           .decay = t->decay};
-    MI__TRY(mi__probe_score(&t->model, t->s, &own.accuracy));
+    mi_probe_report own = {.struct_size = sizeof own, .decay = t->decay};
+    MI__TRY(learn(t, t->s, &own.accuracy));
+    own.loss = t->sum / (double)t->s->n;
+    own.steps = mi_optimizer_steps(t->optimizer);
     const mi__probe_model kept = p->model;
     p->model = t->model;
     t->model = kept;
