@@ -80,6 +80,8 @@ def check_run(tap, data, work):
            'decays of linear classifiers are told', chosen.stdout)
     tap.ok(last_json(given)['probe_linear']['conv'] == last_json(chosen)['probe_linear']['conv'],
            'a decay that is given does what a chosen one does', given.stdout)
+    strong = run('--data', data, *QUICK, '--epochs', 3, '--restore', work / 'a.st', '--eval', '--linear-decay', 3)
+    tap.ok(set(last_json(strong)['linear_decay'].values()) == {3}, 'and arrives at each of them', strong.stdout)
 
 
 def check_resume(tap, data, work):
